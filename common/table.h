@@ -1,8 +1,8 @@
 /*
  * A hash table of fixed-size entries keyed by their first key_size bytes (padding zeroed), with
  * a hard cap: small and cold state such as hosts and applications. One thread.
- * Open addressing, xxh3 with a random seed; entries move on growth, so never keep a pointer
- * across table_put.
+ * Open addressing, xxh3 with a random seed; entries move on growth and removal, so never keep a
+ * pointer across table_put or table_remove.
  */
 #pragma once
 

@@ -1,0 +1,46 @@
+/*
+ * What the engine hands to control through a ring of shared memory: fixed-size values, no
+ * pointers. Flow records say what happened on one flow; account records keep hosts and
+ * applications fresh every few seconds; risk records let an alert leave at once.
+ */
+#pragma once
+
+#include "common/wire/flows.h"
+
+#include <stdint.h>
+
+enum record_kind {
+    RECORD_FLOW = 1, /* at the flow's end and every 60 s while it lives */
+    RECORD_RISK = 2, /* the flow as it is now (no deltas), with risks just found in new_risks */
+};
+
+struct record {
+    uint64_t at_ns; /* packet time, shifted to the present for replayed files */
+    uint64_t new_risks;
+    uint8_t kind; /* enum record_kind */
+    struct flow_record flow;
+};
+
+_Static_assert(sizeof(struct record) <= 1024, "a ring record is at most 1 KiB");
+
+/*
+ * Bytes and packets of one flow since its last account record, at most ACCOUNT_PERIOD_MS ago.
+ * Its ring is apart from the flow ring, so that accounts never push out flows.
+ */
+enum { ACCOUNT_PERIOD_MS = 2000 };
+
+struct account {
+    uint64_t at_ns;
+    struct flow_key key;
+    struct mac client_mac;
+    struct mac server_mac;
+    uint32_t bytes[2];
+    uint32_t packets[2];
+    uint8_t source; /* index of the capture source */
+    uint8_t begins; /* 1 in the flow's first account */
+    uint8_t ends;   /* 1 in its last */
+    uint8_t padding;
+    char app[PROTO_NAME_SIZE]; /* what is known so far; "Unknown" before the verdict */
+};
+
+_Static_assert(sizeof(struct account) <= 192, "an account fits its slot");

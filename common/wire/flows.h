@@ -1,0 +1,67 @@
+/*
+ * A flow record: what happened on one flow since its last record (deltas, so sums are right),
+ * with what is known of it as a whole. The engine fills it, the spool keeps it packed, the
+ * aggregator stores it. Stream "flow", schema 1.
+ */
+#pragma once
+
+#include "common/err.h"
+#include "common/flow_key.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FLOW_SCHEMA = 1, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_SIZE = 32 };
+
+/* Index of everything that is counted per direction. */
+enum flow_dir { DIR_C2S = 0, DIR_S2C = 1 };
+
+enum flow_status {
+    FLOW_OPENING = 1,   /* TCP: SYN seen, no answer yet */
+    FLOW_ACTIVE = 2,
+    FLOW_CLOSED = 3,    /* FIN both ways */
+    FLOW_RESET = 4,     /* RST after data */
+    FLOW_REFUSED = 5,   /* SYN answered by RST, or ICMP port unreachable */
+    FLOW_NO_ANSWER = 6, /* SYN never answered */
+    FLOW_IDLE = 7,      /* no packet for its time-out */
+    FLOW_EVICTED = 8,   /* pushed out of a full table, or the program ended */
+};
+
+/* "opening", "active", …; "unknown" for anything else. */
+const char *flow_status_name(enum flow_status status);
+
+struct flow_record {
+    uint64_t flow_id;  /* unique within one run of the engine */
+    uint64_t first_ns; /* first and last packet of the flow, UTC */
+    uint64_t last_ns;
+    struct flow_key key;
+    struct mac client_mac; /* zero when the link has none */
+    struct mac server_mac;
+    uint8_t status;        /* enum flow_status */
+    bool final;            /* the flow's last record */
+    bool truncated;        /* a text was longer than its field */
+    uint8_t confidence;    /* 0 unknown, 1 port, 2 address, 3 cache, 4 DPI (nDPI's verdict) */
+    /* Deltas since the flow's last record. */
+    uint64_t bytes[2];   /* IP bytes, header included */
+    uint64_t packets[2];
+    uint32_t retransmitted[2]; /* TCP segments with data seen again */
+    uint32_t out_of_order[2];  /* TCP segments that filled a hole */
+    /* Of the flow as a whole. */
+    uint8_t tcp_flags[2];        /* OR of all flags seen */
+    uint32_t handshake_client_us; /* SYN/ACK to ACK at the tap: client side RTT; 0 unknown */
+    uint32_t handshake_server_us; /* SYN to SYN/ACK at the tap: server side RTT; 0 unknown */
+    uint64_t risks;               /* bit n: nDPI risk n, numbered as alert kinds 1..63 */
+    char source[SOURCE_NAME_SIZE];  /* capture source, such as "eth0" */
+    char protocol[PROTO_NAME_SIZE]; /* nDPI master protocol name, such as "TLS" */
+    char app[PROTO_NAME_SIZE];      /* nDPI application name, such as "Google"; else as protocol */
+    char category[PROTO_NAME_SIZE]; /* nDPI category name, such as "Web" */
+    char host[HOST_NAME_SIZE];      /* SNI, HTTP Host or DNS name; "" when none */
+    char info[HOST_NAME_SIZE];      /* HTTP method and path, TLS version, DNS type…; "" when none */
+};
+
+/* Packs into buf; returns bytes used, or 0 when size is too small (FLOW_PACKED_MAX suffices). */
+enum { FLOW_PACKED_MAX = 1024 };
+size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size);
+/* Reads one record; unknown trailing bytes are skipped, every field is checked. 0 or -1. */
+int flow_record_unpack(const void *bytes, size_t len, struct flow_record *r, struct err *e);
