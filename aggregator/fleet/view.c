@@ -1,0 +1,105 @@
+/* Names of states and causes, and the freeing of web events: what both threads share. */
+#include "aggregator/fleet/fleet_view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const state_names[] = {
+    [PRESENCE_INVITED] = "invited",
+    [PRESENCE_PENDING] = "pending",
+    [PRESENCE_UP] = "up",
+    [PRESENCE_DEGRADED] = "degraded",
+    [PRESENCE_CATCHING_UP] = "catching_up",
+    [PRESENCE_SUSPECT] = "suspect",
+    [PRESENCE_UNREACHABLE] = "unreachable",
+    [PRESENCE_STOPPED] = "stopped",
+    [PRESENCE_MAINTENANCE] = "maintenance",
+    [PRESENCE_REVOKED] = "revoked",
+    [PRESENCE_DUPLICATE] = "duplicate",
+};
+
+static const char *const cause_names[] = {
+    [CAUSE_PROCESS_DEAD] = "process_dead", [CAUSE_HUNG] = "hung",
+    [CAUSE_NO_ANSWER] = "no_answer",       [CAUSE_REVOKED] = "revoked",
+    [CAUSE_HUB_DOWN] = "hub_down",
+};
+
+static const char *const alert_state_names[] = {
+    [ALERT_STATE_ENGAGED] = "engaged",
+    [ALERT_STATE_RELEASED] = "released",
+    [ALERT_STATE_EVENT] = "event",
+};
+
+enum {
+    STATE_NAMES = sizeof state_names / sizeof state_names[0],
+    CAUSE_NAMES = sizeof cause_names / sizeof cause_names[0],
+    ALERT_STATE_NAMES = sizeof alert_state_names / sizeof alert_state_names[0],
+};
+
+static const char *name_at(const char *const *names, size_t count, size_t at)
+{
+    return at < count ? names[at] : NULL;
+}
+
+static size_t find_name(const char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+const char *presence_state_name(enum presence_state state)
+{
+    const char *name = name_at(state_names, STATE_NAMES, (size_t)state);
+    return name != NULL ? name : "unknown";
+}
+
+enum presence_state presence_state_by_name(const char *name)
+{
+    return (enum presence_state)find_name(state_names, STATE_NAMES, name);
+}
+
+const char *presence_cause_name(enum presence_cause cause)
+{
+    return name_at(cause_names, CAUSE_NAMES, (size_t)cause);
+}
+
+enum presence_cause presence_cause_by_name(const char *name)
+{
+    return (enum presence_cause)find_name(cause_names, CAUSE_NAMES, name);
+}
+
+const char *alert_state_name(enum alert_state state)
+{
+    const char *name = name_at(alert_state_names, ALERT_STATE_NAMES, (size_t)state);
+    return name != NULL ? name : "unknown";
+}
+
+void web_event_done(struct web_event *event)
+{
+    switch (event->kind) {
+    case WEB_INSTANCE: free(event->as.instance); break;
+    case WEB_INSTANCE_GONE: free(event->as.name); break;
+    case WEB_ALERT: free(event->as.alert); break;
+    case WEB_LIVE: free(event->as.live); break;
+    case WEB_ANSWER:
+        if (event->as.chunk != NULL) {
+            json_decref(event->as.chunk->rows);
+            free(event->as.chunk);
+        }
+        break;
+    case WEB_AGENT_ADDED:
+    case WEB_AGENT_REVOKED:
+        if (event->as.outcome != NULL) {
+            explicit_bzero(event->as.outcome->token, sizeof event->as.outcome->token);
+            free(event->as.outcome);
+        }
+        break;
+    case WEB_CENTRE:
+    case WEB_SNAPSHOT_END: break;
+    }
+    *event = (struct web_event){.kind = event->kind};
+}
