@@ -15,8 +15,9 @@
 
 enum {
     SPARK_POINTS = 60,   /* heartbeats of 5 s */
-    VIEW_TEXT_SIZE = 64, /* titles, sites, versions */
-    ASKS_MAX = 256,      /* questions under way to all agents */
+    VIEW_TEXT_SIZE = 64, /* sites (of the form of names), versions, people */
+    TITLE_SIZE = 128,
+    ASKS_MAX = 256, /* questions under way to all agents */
     TOKEN_TEXT_SIZE = 4200,
 };
 
@@ -52,7 +53,7 @@ enum presence_cause presence_cause_by_name(const char *name);
 struct instance_view {
     int32_t id;
     char name[NAME_MAX_LEN + 1];
-    char title[VIEW_TEXT_SIZE];
+    char title[TITLE_SIZE];
     char site[VIEW_TEXT_SIZE];
     enum presence_state state;
     enum presence_cause cause;
@@ -61,6 +62,7 @@ struct instance_view {
     bool has_outage;
     uint64_t outage_ms;    /* length of the last outage, when has_outage */
     uint64_t last_seen_ms; /* 0: never */
+    bool has_beat;         /* a heartbeat came since the centre's start: the figures below hold */
     char version[32];
     uint64_t uptime_s;
     uint64_t throughput_bps;
@@ -74,9 +76,11 @@ struct instance_view {
     uint64_t memory_bytes;
     uint32_t cpu_permille;            /* of one core */
     bool answering;                   /* a question would reach it now */
-    uint64_t spark_bps[SPARK_POINTS]; /* oldest first */
+    uint64_t spark_bps[SPARK_POINTS]; /* oldest first; SPARK_NONE where no heartbeat came */
     unsigned spark_count;
 };
+
+#define SPARK_NONE UINT64_MAX
 
 enum alert_state { ALERT_STATE_ENGAGED = 1, ALERT_STATE_RELEASED, ALERT_STATE_EVENT };
 const char *alert_state_name(enum alert_state state);
@@ -99,6 +103,7 @@ struct alert_view {
     char server[ADDR_TEXT_SIZE + 8];
     char protocol[PROTO_NAME_SIZE];
     char app[PROTO_NAME_SIZE];
+    char host[HOST_NAME_SIZE];
     char detail[ALERT_DETAIL_SIZE];
 };
 
@@ -117,10 +122,23 @@ struct agent_outcome {
     char token[TOKEN_TEXT_SIZE]; /* of add: shown once, never stored */
 };
 
+enum centre_state { CENTRE_OK, CENTRE_GRACE, CENTRE_BLIND };
+enum centre_reason {
+    CENTRE_WELL,
+    CENTRE_START,         /* "start" */
+    CENTRE_BUS_DOWN,      /* "bus_down" */
+    CENTRE_DATABASE_DOWN, /* "database_down" */
+    CENTRE_MANY_DOWN,     /* "many_down" */
+};
+const char *centre_state_name(enum centre_state state);
+const char *centre_reason_name(enum centre_reason reason); /* NULL for CENTRE_WELL */
+
+/* How far the centre itself can judge; it begins in grace, with both links down. */
 struct centre_view {
+    enum centre_state state;
+    enum centre_reason reason;
     bool bus_up;
     bool database_up;
-    bool blind; /* judgement of the fleet is frozen */
 };
 
 enum web_event_kind {
@@ -176,7 +194,7 @@ int fleet_watch(struct fleet *fleet, const char *name, struct err *e);
 
 struct agent_invite {
     char name[NAME_MAX_LEN + 1];
-    char title[VIEW_TEXT_SIZE]; /* "": as the name */
+    char title[TITLE_SIZE]; /* "": as the name */
     char site[VIEW_TEXT_SIZE];
     uint32_t uses;           /* log-ins that the token is good for; 0: one */
     uint32_t expires_s;      /* life of the token; 0: 24 h */

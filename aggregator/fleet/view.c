@@ -30,7 +30,22 @@ static const char *const alert_state_names[] = {
     [ALERT_STATE_EVENT] = "event",
 };
 
+static const char *const centre_state_names[] = {
+    [CENTRE_OK] = "ok",
+    [CENTRE_GRACE] = "grace",
+    [CENTRE_BLIND] = "blind",
+};
+
+static const char *const centre_reason_names[] = {
+    [CENTRE_START] = "start",
+    [CENTRE_BUS_DOWN] = "bus_down",
+    [CENTRE_DATABASE_DOWN] = "database_down",
+    [CENTRE_MANY_DOWN] = "many_down",
+};
+
 enum {
+    CENTRE_STATE_NAMES = sizeof centre_state_names / sizeof centre_state_names[0],
+    CENTRE_REASON_NAMES = sizeof centre_reason_names / sizeof centre_reason_names[0],
     STATE_NAMES = sizeof state_names / sizeof state_names[0],
     CAUSE_NAMES = sizeof cause_names / sizeof cause_names[0],
     ALERT_STATE_NAMES = sizeof alert_state_names / sizeof alert_state_names[0],
@@ -76,6 +91,17 @@ const char *alert_state_name(enum alert_state state)
 {
     const char *name = name_at(alert_state_names, ALERT_STATE_NAMES, (size_t)state);
     return name != NULL ? name : "unknown";
+}
+
+const char *centre_state_name(enum centre_state state)
+{
+    const char *name = name_at(centre_state_names, CENTRE_STATE_NAMES, (size_t)state);
+    return name != NULL ? name : "unknown";
+}
+
+const char *centre_reason_name(enum centre_reason reason)
+{
+    return name_at(centre_reason_names, CENTRE_REASON_NAMES, (size_t)reason);
 }
 
 void web_event_done(struct web_event *event)
