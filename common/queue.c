@@ -52,7 +52,7 @@ static uint8_t *slot_at(struct queue *q, size_t place)
 struct queue *queue_new(size_t value_size, size_t slots, queue_wake_fn wake, void *arg,
                         struct err *e)
 {
-    if (value_size == 0 || slots == 0) {
+    if (value_size == 0 || slots == 0 || slots > PTRDIFF_MAX / value_size) {
         (void)err_set(e, ERR_ARG, "a queue of %zu slots of %zu bytes", slots, value_size);
         return NULL;
     }
