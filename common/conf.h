@@ -1,10 +1,12 @@
 /*
  * Settings as a table: one row is key, type, place, default, limits, reloadable, secret, help.
  * The loader, --check-config, --print-config and docs/config.md all come from the same rows.
- * File form: "key = value" under "[section]", # comments. A key before any section, or in
- * section "main", is plain ("name"); otherwise "section.key" ("nats.urls"). The environment
- * overrides: PICKET_SECTION_KEY, plain keys PICKET_KEY. An unknown key is a fault, and all faults
- * are named at once, each with line, key, value and remedy.
+ * File form: "key = value" under "[section]", # comments (after a value with a blank before it).
+ * A key before any section, or in section "main", is plain ("name"); otherwise "section.key"
+ * ("nats.urls"). A value may stand in double quotes, where \" and \\ are a quote and a backslash.
+ * The environment overrides: PICKET_SECTION_KEY, plain keys PICKET_KEY; an empty variable counts
+ * as not set. An unknown key is a fault, and all faults are named at once, each with line, key,
+ * value and remedy.
  */
 #pragma once
 
@@ -30,14 +32,14 @@ struct conf_list {
 };
 
 struct conf_row {
-    const char *key;      /* "nats.urls" */
+    const char *key; /* "nats.urls" */
     enum conf_type type;
     size_t offset;        /* into the settings struct */
     const char *fallback; /* default as text; NULL: the key is required */
     int64_t min, max;     /* for numbers; 0,0: no limits */
     bool reloadable;
-    bool secret;          /* masked by --print-config */
-    const char *help;     /* one sentence, with unit */
+    bool secret;                                    /* masked by --print-config */
+    const char *help;                               /* one sentence, with unit */
     int (*check)(const char *value, struct err *e); /* further check of the text, or NULL */
 };
 
@@ -53,6 +55,9 @@ struct conf_faults {
  */
 int conf_load(const struct conf_row *rows, size_t count, const char *path, void *settings,
               struct conf_faults *faults);
+/* Like conf_load for file text in memory; name stands for the file in faults. */
+int conf_load_text(const struct conf_row *rows, size_t count, const char *name, const char *text,
+                   size_t len, void *settings, struct conf_faults *faults);
 void conf_done(const struct conf_row *rows, size_t count, void *settings);
 void conf_faults_done(struct conf_faults *faults);
 /* Adds one fault that the rows cannot express (two keys that contradict each other). */
