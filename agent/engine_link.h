@@ -39,9 +39,9 @@ struct source_stats {
 struct worker_stats {
     _Atomic uint64_t progress; /* grows with every turn of the loop: the watchdog's food */
     _Atomic uint64_t packets, bytes;
-    _Atomic uint64_t undecoded; /* packets of no protocol we decode, or cut short */
-    _Atomic uint64_t flows;     /* gauge: live flows */
-    _Atomic uint64_t flows_max; /* gauge: the table's cap */
+    _Atomic uint64_t undecoded;     /* packets of no protocol we decode, or cut short */
+    _Atomic uint64_t flows;         /* gauge: live flows */
+    _Atomic uint64_t flows_max;     /* gauge: the table's cap */
     _Atomic uint64_t flows_refused; /* packets without a flow because the table was full */
     _Atomic uint64_t dpi_states;    /* gauge: live nDPI states */
     _Atomic uint64_t dpi_refused;   /* flows without DPI because of the cap */
@@ -74,22 +74,31 @@ struct engine_snapshot {
 };
 
 struct engine_lane {
-    struct worker_stats stats;
-    struct ring *flows;    /* struct record; engine → control */
-    struct ring *accounts; /* struct account; engine → control */
+    struct worker_stats *stats;
+    struct ring *flows;     /* struct record; engine → control */
+    struct ring *accounts;  /* struct account; engine → control */
     struct ring *questions; /* struct engine_question; control → engine */
     struct engine_snapshot *snapshot;
 };
 
 /* How the engine fares, written by the parent. */
 struct engine_health {
-    _Atomic uint32_t generation; /* counts starts of the engine; 0 before the first */
-    _Atomic int32_t last_exit;   /* wait status of the last engine that ended */
-    _Atomic uint32_t last_breadcrumb; /* what it had in hand */
-    _Atomic uint64_t died_mono_ns;    /* when it was seen to end */
+    _Atomic uint32_t generation;         /* counts starts of the engine; 0 before the first */
+    _Atomic int32_t last_exit;           /* wait status of the last engine that ended */
+    _Atomic uint32_t last_breadcrumb;    /* what it had in hand */
+    _Atomic uint64_t died_mono_ns;       /* when it was seen to end */
     _Atomic uint32_t control_generation; /* counts starts of control */
-    _Atomic uint32_t hung; /* engines killed because their progress stood still */
+    _Atomic uint32_t hung;               /* engines killed because their progress stood still */
+    _Atomic int32_t engine_pid;          /* 0 while there is none */
+    _Atomic int32_t control_pid;
+    /* Of parent, engine and control together, renewed every few seconds. */
+    _Atomic uint64_t pss_bytes;
+    _Atomic uint64_t cpu_ms; /* since the agent started, dead children included */
+    _Atomic uint32_t walls;  /* enum engine_wall bits in force in the engine */
 };
+
+/* Bits of engine_health.walls, written by the engine once it is behind them. */
+enum engine_wall { WALL_CAPABILITIES = 1, WALL_LANDLOCK = 2, WALL_SECCOMP = 4 };
 
 struct engine_link {
     unsigned workers;

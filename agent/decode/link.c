@@ -1,0 +1,129 @@
+/* From the link layer to the IP header: Ethernet, VLAN tags, Linux cooked, loopback, raw IP. */
+#include "agent/decode/decode.h"
+
+/* DLT numbers as capture files carry them (tcpdump.org/linktypes). */
+enum {
+    DLT_NULL_ = 0,
+    DLT_ETHERNET_ = 1,
+    DLT_RAW_ = 12,
+    DLT_RAW_FILE_ = 101,
+    DLT_LOOP_ = 108,
+    DLT_SLL_ = 113,
+    DLT_IPV4_ = 228,
+    DLT_IPV6_ = 229,
+    DLT_SLL2_ = 276,
+};
+
+enum {
+    ETHERTYPE_IPV4 = 0x0800,
+    ETHERTYPE_VLAN = 0x8100,
+    ETHERTYPE_IPV6 = 0x86dd,
+    ETHERTYPE_QINQ = 0x88a8,
+    ETHERTYPE_QINQ_OLD = 0x9100,
+    MAX_VLAN_TAGS = 4,
+    VLAN_ID_MASK = 0x0fff,
+    MAC_SIZE = 6,
+    SLL_ADDRESS_SIZE = 8,
+};
+
+static bool is_vlan_tag(uint16_t ethertype)
+{
+    return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ ||
+           ethertype == ETHERTYPE_QINQ_OLD;
+}
+
+static void read_mac(struct reader *r, struct mac *mac)
+{
+    const uint8_t *bytes = reader_bytes(r, MAC_SIZE);
+    if (bytes != NULL) {
+        memcpy(mac->bytes, bytes, MAC_SIZE);
+    }
+}
+
+/* Passes the VLAN tags; keeps the outermost id, which tells the customer's or trunk's network. */
+static enum decode_result pass_tags(struct reader *r, struct packet *p, uint16_t *ethertype)
+{
+    for (unsigned tags = 0; is_vlan_tag(*ethertype); tags++) {
+        if (tags == MAX_VLAN_TAGS) {
+            return DECODE_DEEP;
+        }
+        uint16_t id = reader_be16(r) & VLAN_ID_MASK;
+        if (tags == 0) {
+            p->ends.vlan = id;
+        }
+        *ethertype = reader_be16(r);
+    }
+    if (r->bad) {
+        return DECODE_SHORT;
+    }
+    bool ip = *ethertype == ETHERTYPE_IPV4 || *ethertype == ETHERTYPE_IPV6;
+    return ip ? DECODE_OK : DECODE_NOT_IP;
+}
+
+static enum decode_result decode_ethernet(struct reader *r, struct packet *p, uint16_t *ethertype)
+{
+    read_mac(r, &p->dst_mac);
+    read_mac(r, &p->src_mac);
+    *ethertype = reader_be16(r);
+    return pass_tags(r, p, ethertype);
+}
+
+/* The address of a cooked header is the sender's; only Ethernet-like ones are of use. */
+static void read_cooked_address(struct reader *r, unsigned len, struct packet *p)
+{
+    struct reader address = reader_sub(r, SLL_ADDRESS_SIZE);
+    if (len == MAC_SIZE) {
+        read_mac(&address, &p->src_mac);
+    }
+}
+
+static enum decode_result decode_sll(struct reader *r, struct packet *p, uint16_t *ethertype)
+{
+    reader_skip(r, 4); /* packet type, device type */
+    unsigned address_len = reader_be16(r);
+    read_cooked_address(r, address_len, p);
+    *ethertype = reader_be16(r);
+    return pass_tags(r, p, ethertype);
+}
+
+static enum decode_result decode_sll2(struct reader *r, struct packet *p, uint16_t *ethertype)
+{
+    *ethertype = reader_be16(r);
+    reader_skip(r, 9); /* reserved, interface index, device type, packet type */
+    unsigned address_len = reader_u8(r);
+    read_cooked_address(r, address_len, p);
+    return pass_tags(r, p, ethertype);
+}
+
+/* Without a link header the first half byte tells the version. */
+static enum decode_result decode_raw(struct reader *r, uint16_t *ethertype)
+{
+    if (reader_left(r) == 0) {
+        return DECODE_SHORT;
+    }
+    unsigned version = r->at[0] >> 4;
+    if (version != 4 && version != 6) {
+        return DECODE_NOT_IP;
+    }
+    *ethertype = version == 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
+    return DECODE_OK;
+}
+
+enum decode_result decode_link(int link_type, struct reader *r, struct packet *p,
+                               uint16_t *ethertype)
+{
+    switch (link_type) {
+    case DLT_ETHERNET_: return decode_ethernet(r, p, ethertype);
+    case DLT_SLL_: return decode_sll(r, p, ethertype);
+    case DLT_SLL2_: return decode_sll2(r, p, ethertype);
+    case DLT_NULL_:
+    case DLT_LOOP_:
+        reader_skip(r, 4); /* the family; its numbers differ by system, the version does not */
+        return r->bad ? DECODE_SHORT : decode_raw(r, ethertype);
+    case DLT_RAW_:
+    case DLT_RAW_FILE_:
+    case DLT_IPV4_:
+    case DLT_IPV6_: return decode_raw(r, ethertype);
+    default: return DECODE_LINK;
+    }
+}

@@ -1,0 +1,72 @@
+/*
+ * A packet as the rest of the engine sees it: addresses, ports and the few header fields that
+ * flows, quality and DPI need. Filled by decode_packet from hostile bytes; every pointer lies
+ * within the captured packet and is borrowed with it.
+ */
+#pragma once
+
+#include "common/addr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMPV6 = 58, PROTO_SCTP = 132 };
+
+enum tcp_flag {
+    TCP_FIN = 0x01,
+    TCP_SYN = 0x02,
+    TCP_RST = 0x04,
+    TCP_PSH = 0x08,
+    TCP_ACK = 0x10,
+    TCP_URG = 0x20,
+};
+
+enum decode_result {
+    DECODE_OK,
+    DECODE_NOT_IP,    /* ARP, LLDP, spanning tree…: nothing for a flow */
+    DECODE_LINK,      /* a link type that we do not know */
+    DECODE_SHORT,     /* cut before the end of a header */
+    DECODE_MALFORMED, /* a length or version that contradicts itself */
+    DECODE_DEEP,      /* more VLAN tags or extension headers than we follow */
+    DECODE_RESULTS
+};
+
+/* Ends of a flow as one packet gives them, in the packet's own direction. */
+struct endpoints {
+    struct addr src;
+    struct addr dst;
+    uint16_t src_port; /* host order; ICMP: see decode/icmp.c */
+    uint16_t dst_port;
+    uint16_t vlan;  /* outermost, 0 when untagged */
+    uint8_t family; /* enum addr_family */
+    uint8_t protocol;
+};
+
+struct tcp_segment {
+    uint32_t seq;
+    uint32_t ack;
+    uint32_t len; /* data bytes on the wire */
+    uint16_t window;
+    uint8_t flags; /* enum tcp_flag */
+};
+
+struct packet {
+    uint64_t time_ns;
+    struct endpoints ends;
+    struct mac src_mac; /* zero when the link has none */
+    struct mac dst_mac;
+    const uint8_t *ip;      /* from the IP header on */
+    uint32_t ip_len;        /* IP bytes on the wire, header included */
+    uint32_t ip_captured;   /* of these, bytes at ip */
+    const uint8_t *payload; /* of the transport protocol; what was captured */
+    uint32_t payload_len;
+    struct tcp_segment tcp; /* for TCP, else zero */
+    bool fragment;          /* part of a fragmented datagram */
+    bool later_fragment;    /* not its first part: carries no ports */
+    uint32_t fragment_id;
+    bool asks;              /* ICMP: a request of a pair; the sender is the client */
+    bool answers;           /* ICMP: an answer of a pair; the receiver is the client */
+    bool unreachable;       /* ICMP: about is a packet that a port refused */
+    struct endpoints about; /* of the packet quoted by an ICMP error; family 0 when none */
+};

@@ -1,0 +1,344 @@
+/*
+ * The only file that knows nDPI (4.2). What guards us from it: every packet is a copy with zero
+ * bytes behind it (its dissectors were seen to read past the end), few packets of a flow are
+ * shown, unions are read only under the master protocol they belong to, and every text is made
+ * printable before it leaves.
+ */
+#include "agent/dpi/dpi.h"
+
+#include "agent/dpi/info.h"
+#include "common/slab.h"
+
+#include <ndpi_api.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MAX_TCP_PACKETS = 24, /* leaves room for the certificates */
+    MAX_UDP_PACKETS = 16,
+    MAX_OTHER_PACKETS = 3,
+    HANDSHAKE_PACKETS = 3, /* later segments without data tell nothing */
+    IP_MAX = 65535,
+    ZERO_TAIL = 256, /* no over-read was found past this (58 M mutated packets) */
+};
+
+/* One flow's state: nDPI's own and what we last told of it. */
+struct dpi_state {
+    struct ndpi_flow_struct flow;
+    ndpi_protocol protocol;
+    ndpi_risk risks_told;
+    bool host_told;
+};
+
+struct dpi {
+    struct ndpi_detection_module_struct *module; /* NULL: DPI is switched off */
+    struct slab states;
+    uint64_t refused;
+    _Atomic uint32_t *breadcrumb; /* read by the parent once we are dead */
+    uint8_t copy[IP_MAX + ZERO_TAIL];
+};
+
+static int check_library(struct err *e)
+{
+    if (ndpi_get_api_version() != NDPI_API_VERSION ||
+        ndpi_detection_get_sizeof_ndpi_flow_struct() != sizeof(struct ndpi_flow_struct)) {
+        return err_set(e, ERR_CONFIG, "libndpi is another version than at build time; rebuild");
+    }
+    if ((unsigned)NDPI_MAX_RISK > DPI_RISKS) {
+        return err_set(e, ERR_CONFIG, "libndpi has more risks than a record can carry");
+    }
+    return 0;
+}
+
+static int switch_off(struct ndpi_detection_module_struct *module, NDPI_PROTOCOL_BITMASK *all,
+                      const char *name, struct err *e)
+{
+    char copy[64];
+    (void)snprintf(copy, sizeof copy, "%s", name); /* the call wants a writable text; a cut name
+                                                      is then unknown */
+    int id = ndpi_get_protocol_id(module, copy);
+    if (id < 0) {
+        return err_set(e, ERR_CONFIG, "dpi.disabled: nDPI knows no protocol \"%s\"", name);
+    }
+    NDPI_DEL_PROTOCOL_FROM_BITMASK(*all, (unsigned)id);
+    return 0;
+}
+
+static int open_module(struct dpi *dpi, const struct dpi_options *options, struct err *e)
+{
+    dpi->module = ndpi_init_detection_module(ndpi_no_prefs);
+    if (dpi->module == NULL) {
+        return err_set(e, ERR_NOMEM, "nDPI does not start");
+    }
+    NDPI_PROTOCOL_BITMASK all;
+    NDPI_BITMASK_SET_ALL(all);
+    for (size_t i = 0; i < options->disabled_count; i++) {
+        if (switch_off(dpi->module, &all, options->disabled[i], e) != 0) {
+            return -1;
+        }
+    }
+    ndpi_set_protocol_detection_bitmask2(dpi->module, &all);
+    ndpi_finalize_initialization(dpi->module);
+    ndpi_set_detection_preferences(dpi->module, ndpi_pref_direction_detect_disable, 1);
+    return 0;
+}
+
+struct dpi *dpi_new(const struct dpi_options *options, struct err *e)
+{
+    struct dpi *dpi = calloc(1, sizeof *dpi);
+    if (dpi == NULL) {
+        (void)err_set(e, ERR_NOMEM, "no memory for DPI");
+        return NULL;
+    }
+    dpi->breadcrumb = options->breadcrumb;
+    if (!options->enabled) {
+        return dpi;
+    }
+    if (check_library(e) != 0 || open_module(dpi, options, e) != 0 ||
+        slab_init(&dpi->states, sizeof(struct dpi_state), options->max_states, e) != 0) {
+        dpi_free(dpi);
+        return NULL;
+    }
+    return dpi;
+}
+
+/* States still alive hold memory of nDPI; the caller has dropped them all (dpi_drop). */
+void dpi_free(struct dpi *dpi)
+{
+    if (dpi == NULL) {
+        return;
+    }
+    if (dpi->module != NULL) {
+        ndpi_exit_detection_module(dpi->module);
+    }
+    slab_done(&dpi->states);
+    free(dpi);
+}
+
+static struct dpi_state *state_of(struct dpi *dpi, struct dpi_flow *flow)
+{
+    if (flow->state != 0) {
+        return slab_at(&dpi->states, flow->state);
+    }
+    flow->state = slab_take(&dpi->states);
+    if (flow->state == 0) {
+        dpi->refused++;
+        flow->done = true;
+        return NULL;
+    }
+    struct dpi_state *state = slab_at(&dpi->states, flow->state);
+    memset(state, 0, sizeof *state);
+    return state;
+}
+
+static unsigned packet_cap(const struct packet *p)
+{
+    switch (p->ends.protocol) {
+    case PROTO_TCP: return MAX_TCP_PACKETS;
+    case PROTO_UDP: return MAX_UDP_PACKETS;
+    default: return MAX_OTHER_PACKETS;
+    }
+}
+
+static bool tells_nothing(const struct dpi_flow *flow, const struct packet *p)
+{
+    return p->ends.protocol == PROTO_TCP && p->payload_len == 0 && flow->fed >= HANDSHAKE_PACKETS;
+}
+
+/* nDPI ignores a packet that is shorter than its header says: let the copy say what it holds. */
+static void clip_lengths(uint8_t *ip, uint32_t captured, const struct packet *p)
+{
+    if (captured == p->ip_len) {
+        return;
+    }
+    bool v6 = p->ends.family == ADDR_IPV6;
+    uint32_t len = v6 ? captured - 40 : captured;
+    uint8_t *field = ip + (v6 ? 4 : 2);
+    field[0] = (uint8_t)(len >> 8);
+    field[1] = (uint8_t)len;
+}
+
+static uint16_t copy_packet(struct dpi *dpi, const struct packet *p)
+{
+    uint32_t captured = p->ip_captured < IP_MAX ? p->ip_captured : IP_MAX;
+    memcpy(dpi->copy, p->ip, captured);
+    memset(dpi->copy + captured, 0, ZERO_TAIL);
+    clip_lengths(dpi->copy, captured, p);
+    return (uint16_t)captured;
+}
+
+static bool is_known(const ndpi_protocol *protocol)
+{
+    return protocol->app_protocol != NDPI_PROTOCOL_UNKNOWN ||
+           protocol->master_protocol != NDPI_PROTOCOL_UNKNOWN;
+}
+
+static void leave_breadcrumb(struct dpi *dpi, const struct dpi_state *state)
+{
+    uint32_t id = state->protocol.app_protocol;
+    if (id == NDPI_PROTOCOL_UNKNOWN) {
+        id = state->flow.guessed_protocol_id;
+    }
+    atomic_store_explicit(dpi->breadcrumb, id + 1, memory_order_relaxed);
+}
+
+static unsigned news_of(struct dpi_state *state, const ndpi_protocol *now)
+{
+    unsigned news = DPI_NEWS_NONE;
+    bool host = state->flow.host_server_name[0] != '\0';
+    if (now->app_protocol != state->protocol.app_protocol ||
+        now->master_protocol != state->protocol.master_protocol || (host && !state->host_told)) {
+        news |= DPI_NEWS_PROTOCOL;
+    }
+    if ((state->flow.risk & ~state->risks_told) != 0) {
+        news |= DPI_NEWS_RISK;
+    }
+    state->protocol = *now;
+    state->host_told = host;
+    state->risks_told = state->flow.risk;
+    return news;
+}
+
+unsigned dpi_feed(struct dpi *dpi, struct dpi_flow *flow, const struct packet *p, bool from_client)
+{
+    if (dpi->module == NULL || p->later_fragment || tells_nothing(flow, p)) {
+        return DPI_NEWS_NONE;
+    }
+    struct dpi_state *state = state_of(dpi, flow);
+    if (state == NULL) {
+        return DPI_NEWS_NONE;
+    }
+    uint16_t len = copy_packet(dpi, p);
+    state->flow.packet_direction = from_client ? 0 : 1;
+    leave_breadcrumb(dpi, state);
+    ndpi_protocol now = ndpi_detection_process_packet(dpi->module, &state->flow, dpi->copy, len,
+                                                      p->time_ns / 1000000);
+    atomic_store_explicit(dpi->breadcrumb, 0, memory_order_relaxed);
+    flow->fed++;
+    unsigned news = news_of(state, &now);
+    bool settled = is_known(&now) && ndpi_extra_dissection_possible(dpi->module, &state->flow) == 0;
+    if (settled || flow->fed >= packet_cap(p)) {
+        dpi_conclude(dpi, flow);
+        news |= DPI_NEWS_DONE;
+    }
+    return news;
+}
+
+void dpi_conclude(struct dpi *dpi, struct dpi_flow *flow)
+{
+    if (flow->state == 0) {
+        return;
+    }
+    struct dpi_state *state = slab_at(&dpi->states, flow->state);
+    if (!is_known(&state->protocol)) {
+        uint8_t guessed = 0; /* the confidence tells the same */
+        state->protocol = ndpi_detection_giveup(dpi->module, &state->flow, 1, &guessed);
+    }
+}
+
+void dpi_drop(struct dpi *dpi, struct dpi_flow *flow)
+{
+    if (flow->state != 0) {
+        struct dpi_state *state = slab_at(&dpi->states, flow->state);
+        ndpi_free_flow_data(&state->flow);
+        slab_put(&dpi->states, flow->state);
+        flow->state = 0;
+    }
+    flow->done = true;
+}
+
+static uint8_t confidence_of(ndpi_confidence_t confidence)
+{
+    switch (confidence) {
+    case NDPI_CONFIDENCE_MATCH_BY_PORT: return DPI_BY_PORT;
+    case NDPI_CONFIDENCE_MATCH_BY_IP: return DPI_BY_ADDRESS;
+    case NDPI_CONFIDENCE_DPI_CACHE: return DPI_BY_CACHE;
+    case NDPI_CONFIDENCE_DPI: return DPI_BY_CONTENT;
+    case NDPI_CONFIDENCE_UNKNOWN:
+    case NDPI_CONFIDENCE_MAX: break;
+    }
+    return DPI_UNKNOWN;
+}
+
+static void fill_info(const struct dpi_state *state, uint16_t master, struct dpi_result *result)
+{
+    const struct ndpi_flow_struct *flow = &state->flow;
+    switch (master) {
+    case NDPI_PROTOCOL_HTTP:
+        if (flow->http.url != NULL) {
+            dpi_info_http(ndpi_http_method2str(flow->http.method), flow->http.url,
+                          flow->http.response_status_code, result->info);
+        }
+        break;
+    case NDPI_PROTOCOL_DNS:
+    case NDPI_PROTOCOL_MDNS:
+        dpi_info_dns(flow->protos.dns.query_type, flow->protos.dns.is_query == 0,
+                     flow->protos.dns.reply_code, result->info);
+        break;
+    case NDPI_PROTOCOL_TLS:
+    case NDPI_PROTOCOL_QUIC:
+        dpi_info_tls(flow->protos.tls_quic.ssl_version, flow->protos.tls_quic.alpn, result->info);
+        break;
+    case NDPI_PROTOCOL_SSH:
+        dpi_info_pair(flow->protos.ssh.client_signature, flow->protos.ssh.server_signature,
+                      result->info);
+        break;
+    default: break;
+    }
+}
+
+void dpi_describe(struct dpi *dpi, const struct dpi_flow *flow, struct dpi_result *result)
+{
+    *result = (struct dpi_result){.protocol = "Unknown", .app = "Unknown", .category = ""};
+    if (flow->state == 0) {
+        return;
+    }
+    const struct dpi_state *state = slab_at(&dpi->states, flow->state);
+    result->risks = state->flow.risk;
+    dpi_info_text(state->flow.host_server_name, sizeof state->flow.host_server_name, result->host,
+                  sizeof result->host);
+    uint16_t app = state->protocol.app_protocol;
+    uint16_t master = state->protocol.master_protocol;
+    if (!is_known(&state->protocol)) {
+        return;
+    }
+    if (master == NDPI_PROTOCOL_UNKNOWN) {
+        master = app;
+    }
+    result->protocol = ndpi_get_proto_name(dpi->module, master);
+    result->app =
+        app == NDPI_PROTOCOL_UNKNOWN ? result->protocol : ndpi_get_proto_name(dpi->module, app);
+    result->category = ndpi_category_get_name(dpi->module, state->protocol.category);
+    result->confidence = confidence_of(state->flow.confidence);
+    fill_info(state, master, result);
+}
+
+uint32_t dpi_states(const struct dpi *dpi)
+{
+    return dpi->states.used;
+}
+
+uint64_t dpi_refused(const struct dpi *dpi)
+{
+    return dpi->refused;
+}
+
+void dpi_protocol_name(unsigned id, char *buf, size_t size)
+{
+    struct ndpi_detection_module_struct *module = ndpi_init_detection_module(ndpi_no_prefs);
+    const char *name = "";
+    if (module != NULL && id <= UINT16_MAX) {
+        name = ndpi_get_proto_name(module, (uint16_t)id);
+    }
+    (void)snprintf(buf, size, "%s", name); /* a cut name still tells */
+    if (module != NULL) {
+        ndpi_finalize_initialization(module);
+        ndpi_exit_detection_module(module);
+    }
+}
+
+const char *dpi_version(void)
+{
+    return ndpi_revision();
+}

@@ -1,0 +1,117 @@
+#include "agent/flow/fill.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Copies text into a field of a record; false when it had to be cut. */
+static bool copy_text(char *field, size_t size, const char *text)
+{
+    size_t len = strlen(text);
+    bool fits = len < size;
+    if (!fits) {
+        len = size - 1;
+    }
+    memcpy(field, text, len);
+    memset(field + len, 0, size - len);
+    return fits;
+}
+
+static void fill_texts(const struct flow_table *t, const struct flow *f, const char *source,
+                       struct flow_record *r)
+{
+    static const struct flow_text none;
+    const struct flow_text *text = flow_table_text_of(t, f);
+    if (text == NULL) {
+        text = &none;
+    }
+    bool fits = copy_text(r->source, sizeof r->source, source);
+    fits &= copy_text(r->protocol, sizeof r->protocol, f->protocol);
+    fits &= copy_text(r->app, sizeof r->app, f->app);
+    fits &= copy_text(r->category, sizeof r->category, f->category);
+    memcpy(r->host, text->host, sizeof r->host);
+    memcpy(r->info, text->info, sizeof r->info);
+    r->truncated = !fits;
+}
+
+void flow_fill_totals(const struct flow_table *t, const struct flow *f, const char *source,
+                      struct flow_record *r)
+{
+    r->flow_id = f->id;
+    r->first_ns = f->first_ns;
+    r->last_ns = f->last_ns;
+    r->key = f->key;
+    r->client_mac = f->client_mac;
+    r->server_mac = f->server_mac;
+    r->status = f->status;
+    r->final = f->end_ns != 0;
+    r->confidence = f->confidence;
+    for (unsigned dir = 0; dir < 2; dir++) {
+        r->bytes[dir] = f->sum.bytes[dir];
+        r->packets[dir] = f->sum.packets[dir];
+        r->retransmitted[dir] = f->tcp.dir[dir].retransmitted;
+        r->out_of_order[dir] = f->tcp.dir[dir].out_of_order;
+        r->tcp_flags[dir] = f->tcp_flags[dir];
+    }
+    r->handshake_client_us = f->tcp.client_us;
+    r->handshake_server_us = f->tcp.server_us;
+    r->risks = f->risks;
+    fill_texts(t, f, source, r);
+}
+
+void flow_fill_record(const struct flow_table *t, const struct flow *f, const char *source,
+                      struct flow_record *r)
+{
+    flow_fill_totals(t, f, source, r);
+    for (unsigned dir = 0; dir < 2; dir++) {
+        r->bytes[dir] -= f->reported.bytes[dir];
+        r->packets[dir] -= f->reported.packets[dir];
+        r->retransmitted[dir] -= f->retransmitted_reported[dir];
+        r->out_of_order[dir] -= f->out_of_order_reported[dir];
+    }
+}
+
+void flow_mark_reported(struct flow *f, uint64_t now_ns)
+{
+    f->reported = f->sum;
+    f->report_ns = now_ns;
+    for (unsigned dir = 0; dir < 2; dir++) {
+        f->retransmitted_reported[dir] = f->tcp.dir[dir].retransmitted;
+        f->out_of_order_reported[dir] = f->tcp.dir[dir].out_of_order;
+    }
+}
+
+static uint32_t clamp32(uint64_t value)
+{
+    return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+static uint64_t rate_bps(uint64_t bytes, uint64_t span_ns)
+{
+    const uint64_t least = 1000000000ull; /* a burst shorter than 1 s counts as 1 s */
+    uint64_t span_us = (span_ns < least ? least : span_ns) / 1000;
+    return bytes * 8 / span_us * 1000000 + bytes * 8 % span_us * 1000000 / span_us;
+}
+
+void flow_fill_account(struct flow *f, uint64_t now_ns, struct account *a)
+{
+    uint64_t bytes[2];
+    *a = (struct account){
+        .at_ns = f->last_ns,
+        .key = f->key,
+        .client_mac = f->client_mac,
+        .server_mac = f->server_mac,
+        .source = f->source,
+        .begins = !f->account_begun,
+        .ends = f->end_ns != 0,
+    };
+    for (unsigned dir = 0; dir < 2; dir++) {
+        bytes[dir] = f->sum.bytes[dir] - f->accounted.bytes[dir];
+        a->bytes[dir] = clamp32(bytes[dir]);
+        a->packets[dir] = clamp32(f->sum.packets[dir] - f->accounted.packets[dir]);
+    }
+    (void)copy_text(a->app, sizeof a->app, f->app); /* names are short; a cut one still tells */
+    f->bps = rate_bps(bytes[0] + bytes[1], now_ns - f->account_ns);
+    f->accounted = f->sum;
+    f->account_open = false;
+    f->account_begun = true;
+}

@@ -1,0 +1,106 @@
+#include "agent/flow/flow.h"
+
+#include <string.h>
+
+/* Status after a RST: refused when nothing was ever agreed on. */
+static enum flow_status status_of_reset(const struct flow *f)
+{
+    return f->status == FLOW_OPENING ? FLOW_REFUSED : FLOW_RESET;
+}
+
+static bool is_syn(const struct packet *p)
+{
+    return (p->tcp.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+enum flow_dir flow_first_direction(const struct packet *p)
+{
+    uint8_t flags = p->tcp.flags & (TCP_SYN | TCP_ACK);
+    bool from_server =
+        p->answers || (p->ends.protocol == PROTO_TCP && flags == (TCP_SYN | TCP_ACK));
+    return from_server ? DIR_S2C : DIR_C2S;
+}
+
+void flow_begin(struct flow *f, uint64_t id, uint8_t source, const struct packet *p,
+                enum flow_dir dir)
+{
+    bool from_client = dir == DIR_C2S;
+    f->id = id;
+    f->source = source;
+    f->first_ns = p->time_ns;
+    f->last_ns = p->time_ns;
+    f->report_ns = p->time_ns;
+    f->client_mac = from_client ? p->src_mac : p->dst_mac;
+    f->server_mac = from_client ? p->dst_mac : p->src_mac;
+    f->status = p->ends.protocol == PROTO_TCP && is_syn(p) ? FLOW_OPENING : FLOW_ACTIVE;
+    f->protocol = f->app = "Unknown";
+    f->category = "";
+}
+
+/* Cooked captures tell only the sender's address: the other side's comes with its first packet. */
+static void learn_mac(struct flow *f, const struct packet *p, enum flow_dir dir)
+{
+    static const struct mac none;
+    struct mac *mine = dir == DIR_C2S ? &f->client_mac : &f->server_mac;
+    if (memcmp(mine, &none, sizeof none) == 0) {
+        *mine = p->src_mac;
+    }
+}
+
+static void follow_tcp(struct flow *f, const struct packet *p, enum flow_dir dir)
+{
+    uint8_t flags = p->tcp.flags;
+    f->tcp_flags[dir] |= flags;
+    if ((flags & TCP_RST) != 0) {
+        flow_end(f, status_of_reset(f), p->time_ns);
+        return;
+    }
+    if (f->status == FLOW_OPENING && !is_syn(p)) {
+        f->status = FLOW_ACTIVE;
+    }
+    if ((flags & TCP_FIN) != 0) {
+        f->fin_seen |= (uint8_t)(1u << dir);
+    }
+    if (f->fin_seen == 3) {
+        flow_end(f, FLOW_CLOSED, p->time_ns);
+    }
+}
+
+void flow_note(struct flow *f, const struct packet *p, enum flow_dir dir)
+{
+    f->sum.bytes[dir] += p->ip_len;
+    f->sum.packets[dir]++;
+    if (p->time_ns > f->last_ns) {
+        f->last_ns = p->time_ns;
+    }
+    if (!f->account_open) {
+        f->account_open = true;
+        f->account_ns = p->time_ns;
+    }
+    if (f->sum.packets[dir] == 1) {
+        learn_mac(f, p, dir);
+    }
+    if (p->ends.protocol == PROTO_TCP && !p->later_fragment) {
+        follow_tcp(f, p, dir);
+    }
+}
+
+void flow_end(struct flow *f, enum flow_status status, uint64_t now_ns)
+{
+    if (f->end_ns != 0) {
+        return;
+    }
+    f->status = (uint8_t)status;
+    f->end_ns = now_ns == 0 ? 1 : now_ns;
+}
+
+bool flow_is_reused(const struct flow *f, const struct packet *p)
+{
+    if (p->ends.protocol != PROTO_TCP || p->later_fragment || !is_syn(p)) {
+        return false;
+    }
+    if (f->tcp.syn_seen) {
+        return p->tcp.seq != f->tcp.syn_seq; /* else the same SYN once more */
+    }
+    return f->end_ns != 0 || !f->tcp.syn_ack_seen; /* captured after its answer: no new one */
+}

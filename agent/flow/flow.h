@@ -1,0 +1,82 @@
+/*
+ * One flow while it lives, and what a packet changes in it. The flow contains the plain states of
+ * dpi and qoe by value; the worker calls those stages in order. Numbers are totals; what has
+ * already been told in records is kept beside them, so records carry deltas.
+ */
+#pragma once
+
+#include "agent/decode/packet.h"
+#include "agent/dpi/dpi.h"
+#include "agent/qoe/tcp.h"
+#include "common/wire/flows.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { FLOW_NONE = 0 }; /* no flow: handles count from 1 */
+
+/* What is counted per direction; index by enum flow_dir. */
+struct flow_sum {
+    uint64_t bytes[2]; /* IP bytes, header included */
+    uint64_t packets[2];
+};
+
+/* Long texts of a flow, in a slab of their own: most flows have none. */
+struct flow_text {
+    char host[HOST_NAME_SIZE];
+    char info[HOST_NAME_SIZE];
+};
+
+struct flow {
+    /* Touched by every packet. */
+    struct flow_key key;
+    uint32_t tag;  /* of the table's slot */
+    uint32_t self; /* own handle, FLOW_NONE in a free one */
+    struct flow_sum sum;
+    uint64_t last_ns;
+    uint64_t due_ns; /* when expire looks at it next */
+    uint32_t wheel_next;
+    uint32_t wheel_prev;
+    uint16_t wheel_slot;
+    uint8_t status;       /* enum flow_status */
+    uint8_t tcp_flags[2]; /* OR of all seen */
+    uint8_t fin_seen;     /* bit per direction */
+    uint8_t source;       /* index of the capture source */
+    bool account_open;    /* bytes came since the last account record */
+    bool account_begun;   /* its first account record has left */
+    bool final_sent;      /* its final flow record has left */
+    uint8_t confidence;
+    struct dpi_flow dpi;
+    /* Touched when records leave. */
+    uint64_t id;
+    uint64_t first_ns;
+    uint64_t end_ns;     /* 0 while open */
+    uint64_t report_ns;  /* last flow record, or the beginning */
+    uint64_t account_ns; /* beginning of the open account period */
+    uint64_t bps;        /* bits/s over the last account period */
+    struct flow_sum reported;
+    struct flow_sum accounted;
+    uint32_t retransmitted_reported[2];
+    uint32_t out_of_order_reported[2];
+    uint64_t risks;
+    uint64_t risks_told;
+    const char *protocol; /* static names of the DPI library */
+    const char *app;
+    const char *category;
+    struct mac client_mac;
+    struct mac server_mac;
+    uint32_t text; /* handle of a struct flow_text, FLOW_NONE when there is none */
+    struct qoe_tcp tcp;
+};
+
+/* Sets up a new flow from its first packet; key, tag and self are the table's and stand already. */
+void flow_begin(struct flow *f, uint64_t id, uint8_t source, const struct packet *p,
+                enum flow_dir dir);
+/* Takes in a packet of the flow: sums, flags, status. */
+void flow_note(struct flow *f, const struct packet *p, enum flow_dir dir);
+/* Ends the flow with a status at now_ns, unless it has ended before. */
+void flow_end(struct flow *f, enum flow_status status, uint64_t now_ns);
+/* True when the packet is the SYN of another connection on the same addresses and ports. */
+bool flow_is_reused(const struct flow *f, const struct packet *p);
+/* Which side of a new flow is the client: DIR_C2S when the packet's sender is. */
+enum flow_dir flow_first_direction(const struct packet *p);

@@ -1,0 +1,39 @@
+/*
+ * The flow table of one worker: open addressing over 8-byte slots (a 32-bit tag and a 32-bit
+ * handle into a slab), keyed hash, fixed cap. No memory is asked for after flow_table_new; pages
+ * are touched only as flows need them. Worker thread only.
+ */
+#pragma once
+
+#include "agent/flow/flow.h"
+#include "common/err.h"
+
+#include <stdint.h>
+
+struct flow_table;
+
+/* Room for max flows. NULL and e on failure. */
+struct flow_table *flow_table_new(uint32_t max, struct err *e);
+void flow_table_free(struct flow_table *t);
+
+/* The flow these ends belong to, and which way the packet goes in *dir; NULL when there is none. */
+struct flow *flow_table_find(struct flow_table *t, const struct endpoints *ends,
+                             enum flow_dir *dir);
+/*
+ * A zeroed flow with this key, or NULL when the table is full. There must be none with it yet.
+ * The pointer is good until flow_table_remove.
+ */
+struct flow *flow_table_add(struct flow_table *t, const struct flow_key *key);
+void flow_table_remove(struct flow_table *t, struct flow *f);
+
+/* The flow with this handle; NULL when free. Handles run from 1 to flow_table_span. */
+struct flow *flow_table_at(const struct flow_table *t, uint32_t handle);
+/* The highest handle ever used: the bound for walks. */
+uint32_t flow_table_span(const struct flow_table *t);
+uint32_t flow_table_count(const struct flow_table *t);
+uint32_t flow_table_max(const struct flow_table *t);
+
+/* The flow's texts, made when absent; NULL when there is no room. */
+struct flow_text *flow_table_text(struct flow_table *t, struct flow *f);
+/* The flow's texts, or NULL when it has none. */
+const struct flow_text *flow_table_text_of(const struct flow_table *t, const struct flow *f);

@@ -1,0 +1,77 @@
+/*
+ * The agent's settings: what it must know to be born. One table of rows drives the loader,
+ * --check-config, --print-config and docs/config.md. Read by main.c, the engine and control.
+ */
+#pragma once
+
+#include "common/addr.h"
+#include "common/conf.h"
+#include "common/err.h"
+#include "common/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { SETTINGS_MAX_NETWORKS = 256 };
+
+/* Durations are in milliseconds, sizes in bytes; lists and texts are owned by the struct. */
+struct settings {
+    char *name;
+    char *site;
+    char *token_file;
+    char *log_level;
+    struct conf_list nats_urls;
+    char *nats_ca;
+
+    struct conf_list capture_sources; /* "eth0", "any", "file:/x.pcap?loop&pace=1" */
+    char *capture_filter;
+    int64_t capture_workers;
+    int64_t capture_ring;
+    int64_t capture_snaplen;
+
+    int64_t flow_max;
+    int64_t flow_idle_tcp;
+    int64_t flow_idle_udp;
+    int64_t flow_idle_other;
+    int64_t flow_unanswered;
+    int64_t flow_linger;
+    int64_t flow_report;
+
+    bool dpi_enabled;
+    struct conf_list dpi_disabled;
+    int64_t dpi_max_states;
+
+    struct conf_list networks_local;
+    struct addr_prefix local[SETTINGS_MAX_NETWORKS]; /* networks_local, parsed */
+    size_t local_count;
+
+    char *spool_dir;
+    int64_t spool_cap;
+
+    int64_t hosts_max;
+
+    int64_t detect_scan_ports;
+    int64_t detect_scan_hosts;
+    int64_t detect_window;
+};
+
+/*
+ * Loads path (NULL: defaults and environment alone) into a new struct. Returns NULL with every
+ * fault in faults, which the caller releases with conf_faults_done in either case.
+ */
+struct settings *settings_load(const char *path, struct conf_faults *faults);
+void settings_free(struct settings *s);
+
+/* The level named by log.level. */
+enum log_level settings_log_level(const struct settings *s);
+/* True when the engine must be started anew for `to` to take effect. */
+bool settings_engine_differs(const struct settings *from, const struct settings *to);
+/* True when the address lies in networks.local. */
+bool settings_is_local(const struct settings *s, enum addr_family family, const struct addr *addr);
+
+/* Prints all keys with their values, secrets masked. */
+void settings_print(const struct settings *s, FILE *out);
+/* Prints the reference of all keys as Markdown, for docs/config.md. */
+void settings_print_markdown(FILE *out);
