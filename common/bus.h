@@ -48,8 +48,8 @@ bool bus_is_connected(struct bus *bus);
 /* May be called before the connection is up; renewed on every new connection. */
 int bus_subscribe(struct bus *bus, const char *subject, bus_message_fn fn, void *arg,
                   struct err *e);
-/* Fails with ERR_CLOSED while away. now: do not wait for the flusher (alerts, answers). */
-int bus_publish(struct bus *bus, const char *subject, const void *bytes, size_t len, bool now,
+/* Leaves at once, without waiting for a flusher. Fails with ERR_CLOSED while away. Any thread. */
+int bus_publish(struct bus *bus, const char *subject, const void *bytes, size_t len,
                 struct err *e);
 /* Request and answer through the private inbox (system account only: CLAIMS.UPDATE, CONNZ). */
 int bus_request(struct bus *bus, const char *subject, const void *bytes, size_t len,

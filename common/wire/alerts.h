@@ -34,15 +34,15 @@ const char *alert_entity_name(enum alert_entity entity); /* "flow", "host", … 
 const char *alert_action_name(enum alert_action action); /* "event", "engage", "release" */
 
 struct wire_alert {
-    uint16_t kind;   /* id of common/alert_kinds.def */
-    uint8_t action;  /* enum alert_action */
-    uint8_t entity;  /* enum alert_entity */
-    uint16_t score;  /* 0-250 */
-    uint64_t at_ns;    /* when judged, UTC */
-    uint64_t since_ns; /* when engaged; equals at_ns for an event */
+    uint16_t kind;                     /* id of common/alert_kinds.def */
+    uint8_t action;                    /* enum alert_action */
+    uint8_t entity;                    /* enum alert_entity */
+    uint16_t score;                    /* 0-250 */
+    uint64_t at_ns;                    /* when judged, UTC */
+    uint64_t since_ns;                 /* when engaged; equals at_ns for an event */
     char entity_id[ALERT_ENTITY_SIZE]; /* address, interface name, flow id… */
     char key[ALERT_KEY_SIZE];          /* tells apart alerts of one kind on one entity; may be "" */
-    bool has_flow; /* the fields below are set */
+    bool has_flow;                     /* the fields below are set */
     uint64_t flow_id;
     struct flow_key flow;
     char protocol[PROTO_NAME_SIZE];

@@ -52,13 +52,13 @@ struct enrol_request {
     char nkey[64];       /* the agent's public user NKey, "U…" */
     char host[64];
     char version[32];
-    char nonce[40];      /* random; comes back in the answer */
+    char nonce[40]; /* random; comes back in the answer */
 };
 struct enrol_answer {
     bool ok;
     char nonce[40];
-    char jwt[2048];    /* the agent's user JWT when ok */
-    char reason[256];  /* why not, for the agent's log */
+    char jwt[2048];   /* the agent's user JWT when ok */
+    char reason[256]; /* why not, for the agent's log */
 };
 
 size_t ack_pack(const struct ack *a, void *buf, size_t size);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "common/err.h"
+#include "common/reader.h"
 #include "common/wire/subjects.h"
 
 #include <stddef.h>
@@ -17,10 +18,10 @@ enum {
     ENVELOPE_VERSION = 1,
     ENVELOPE_FLAG_ZLIB = 1,
     ENVELOPE_FLAG_REPLAYED = 2,
-    WIRE_MAX = 256 * 1024,        /* bytes as sent, header included */
+    WIRE_MAX = 256 * 1024,          /* bytes as sent, header included */
     WIRE_MAX_RAW = 4 * 1024 * 1024, /* bytes once inflated */
     WIRE_MAX_RATIO = 20,
-    WIRE_COMPRESS_FROM = 1024,    /* bytes; smaller bodies travel as they are */
+    WIRE_COMPRESS_FROM = 1024, /* bytes; smaller bodies travel as they are */
     BATCH_MAX_RECORDS = 500,
     BATCH_MAX_BYTES = 128 * 1024,
     JSON_MAX_DEPTH = 16,
@@ -51,8 +52,16 @@ uint8_t *envelope_pack(const struct envelope *env, const void *body, size_t body
 int envelope_unpack(const void *bytes, size_t len, struct envelope *env, uint8_t **body,
                     size_t *body_len, struct err *e);
 
-/* The record frame inside a body: writes u32 length + bytes at out; returns bytes written. */
+/* The frame of a record inside a body: u32 length, then so many bytes. */
 enum { RECORD_FRAME_SIZE = 4 };
+
+/*
+ * Walks a body of framed records: gives the next one, borrowed. Returns 1; 0 at the end; -1 and e
+ * when a length passes the end of the body.
+ */
+int record_next(struct reader *body, const uint8_t **bytes, size_t *len, struct err *e);
 
 /* CRC32C (Castagnoli), continuing from crc (0 to begin). */
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t len);
+/* The form for processors without the instruction; here so that a test can hold both together. */
+uint32_t crc32c_by_tables(uint32_t crc, const void *bytes, size_t len);

@@ -18,7 +18,7 @@ enum { FLOW_SCHEMA = 1, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_
 enum flow_dir { DIR_C2S = 0, DIR_S2C = 1 };
 
 enum flow_status {
-    FLOW_OPENING = 1,   /* TCP: SYN seen, no answer yet */
+    FLOW_OPENING = 1, /* TCP: SYN seen, no answer yet */
     FLOW_ACTIVE = 2,
     FLOW_CLOSED = 3,    /* FIN both ways */
     FLOW_RESET = 4,     /* RST after data */
@@ -38,26 +38,26 @@ struct flow_record {
     struct flow_key key;
     struct mac client_mac; /* zero when the link has none */
     struct mac server_mac;
-    uint8_t status;        /* enum flow_status */
-    bool final;            /* the flow's last record */
-    bool truncated;        /* a text was longer than its field */
-    uint8_t confidence;    /* 0 unknown, 1 port, 2 address, 3 cache, 4 DPI (nDPI's verdict) */
+    uint8_t status;     /* enum flow_status */
+    bool final;         /* the flow's last record */
+    bool truncated;     /* a text was longer than its field */
+    uint8_t confidence; /* 0 unknown, 1 port, 2 address, 3 cache, 4 DPI (nDPI's verdict) */
     /* Deltas since the flow's last record. */
-    uint64_t bytes[2];   /* IP bytes, header included */
+    uint64_t bytes[2]; /* IP bytes, header included */
     uint64_t packets[2];
     uint32_t retransmitted[2]; /* TCP segments with data seen again */
     uint32_t out_of_order[2];  /* TCP segments that filled a hole */
     /* Of the flow as a whole. */
-    uint8_t tcp_flags[2];        /* OR of all flags seen */
-    uint32_t handshake_client_us; /* SYN/ACK to ACK at the tap: client side RTT; 0 unknown */
-    uint32_t handshake_server_us; /* SYN to SYN/ACK at the tap: server side RTT; 0 unknown */
-    uint64_t risks;               /* bit n: nDPI risk n, numbered as alert kinds 1..63 */
+    uint8_t tcp_flags[2];           /* OR of all flags seen */
+    uint32_t handshake_client_us;   /* SYN/ACK to ACK at the tap: client side RTT; 0 unknown */
+    uint32_t handshake_server_us;   /* SYN to SYN/ACK at the tap: server side RTT; 0 unknown */
+    uint64_t risks;                 /* bit n: nDPI risk n, numbered as alert kinds 1..63 */
     char source[SOURCE_NAME_SIZE];  /* capture source, such as "eth0" */
     char protocol[PROTO_NAME_SIZE]; /* nDPI master protocol name, such as "TLS" */
     char app[PROTO_NAME_SIZE];      /* nDPI application name, such as "Google"; else as protocol */
     char category[PROTO_NAME_SIZE]; /* nDPI category name, such as "Web" */
     char host[HOST_NAME_SIZE];      /* SNI, HTTP Host or DNS name; "" when none */
-    char info[HOST_NAME_SIZE];      /* HTTP method and path, TLS version, DNS type…; "" when none */
+    char info[HOST_NAME_SIZE]; /* HTTP method and path, TLS version, DNS type…; "" when none */
 };
 
 /* Packs into buf; returns bytes used, or 0 when size is too small (FLOW_PACKED_MAX suffices). */

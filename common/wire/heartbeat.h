@@ -34,9 +34,9 @@ struct drops {
 };
 
 struct heartbeat {
-    uint64_t number;  /* n: counts up from 1 since boot */
+    uint64_t number;         /* n: counts up from 1 since boot */
     char boot[BOOT_ID_SIZE]; /* random id made when the agent's parent started */
-    uint64_t wall_ns; /* sender's clock */
+    uint64_t wall_ns;        /* sender's clock */
     uint64_t uptime_s;
     unsigned reasons; /* bits of enum agent_reason; 0 = well */
     uint64_t bps;     /* bits/s over the last period */
@@ -48,8 +48,8 @@ struct heartbeat {
     uint64_t denied; /* publishes that the server refused, since boot */
     struct drops drops;
     uint64_t spool_bytes;
-    uint64_t spool_age_s; /* age of the oldest record not yet acknowledged; 0 when none */
-    uint64_t rss_bytes;   /* parent + engine + control, proportional set size */
+    uint64_t spool_age_s;  /* age of the oldest record not yet acknowledged; 0 when none */
+    uint64_t rss_bytes;    /* parent + engine + control, proportional set size */
     uint32_t cpu_permille; /* of one core, over the last period */
 };
 
@@ -67,7 +67,7 @@ struct hello {
     uint64_t uptime_s;
     uint64_t epochs[STREAM_COUNT + 1]; /* by enum wire_stream */
     uint64_t tails[STREAM_COUNT + 1];  /* last sequence written, by stream */
-    bool restarted; /* the control process came back under the same boot id */
+    bool restarted;                    /* the control process came back under the same boot id */
 };
 
 struct welcome {

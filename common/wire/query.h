@@ -60,8 +60,8 @@ struct query_chunk {
     uint32_t n; /* counts from 0 */
     bool last;
     json_t *rows;
-    uint64_t total; /* rows that match before limit */
-    bool partial;   /* the deadline or a cap cut the answer */
+    uint64_t total;    /* rows that match before limit */
+    bool partial;      /* the deadline or a cap cut the answer */
     char err_code[32]; /* "" when well */
     char err_message[160];
 };

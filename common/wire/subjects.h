@@ -27,6 +27,7 @@ bool name_is_valid(const char *name);
 /* xxh3_64(name, seed 0) mod 64. */
 unsigned shard_of(const char *name);
 
+/* A subject that does not fit into buf becomes "", which no bus takes. SUBJECT_SIZE suffices. */
 /* pk.v1.up.SHARD.NAME.WORD, with word such as "hello", "hb", "live", "bye", "b.alert". */
 void subject_up(char *buf, size_t size, const char *name, const char *word);
 /* pk.v1.dn.NAME.WORD, with word such as "ack", "nack", "welcome", "q", "watch". */
@@ -40,5 +41,8 @@ struct subject_parts {
 };
 /* Splits pk.v1.up.SHARD.NAME.WORD…; false when it is not one (bad name, shard ≥ 64, too long). */
 bool subject_parse_up(const char *subject, struct subject_parts *parts);
-/* Splits pk.v1.rsp.NAME.AGG.REQ.N or pk.v1.enrol.NAME: fills only name (and word with the rest). */
+/*
+ * Splits PREFIX NAME or PREFIX NAME.REST, such as pk.v1.rsp.NAME.AGG.REQ.N with prefix
+ * "pk.v1.rsp.": fills name and, with the rest, word ("" when there is none).
+ */
 bool subject_parse_name(const char *subject, const char *prefix, struct subject_parts *parts);
