@@ -1,0 +1,33 @@
+#include "agent/alert/rules.h"
+
+#include "common/alert_kinds.h"
+
+#include <stddef.h>
+
+/*
+ * Scans tell only that they go on, so silence ends them; the others are judged every ten seconds,
+ * and silence means that nobody looks any more (a source taken out of the settings). Drops and the
+ * full table are already judged over time, so they need no second look before they engage.
+ */
+static const struct alert_rule rules[] = {
+    {ALERT_PORT_SCAN_TRW, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = 60},
+    {ALERT_PORT_SCAN_VERTICAL, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = 60},
+    {ALERT_PORT_SWEEP_HORIZONTAL, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = 60},
+    {ALERT_INTERFACE_PACKET_DROPS, .bad_of = 1, .last = 1, .hold_s = 30, .quiet_s = 600},
+    {ALERT_INTERFACE_NO_TRAFFIC, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = 600},
+    {ALERT_FLOW_TABLE_FULL, .bad_of = 1, .last = 1, .hold_s = 30, .quiet_s = 600},
+    {ALERT_AGENT_SPOOL_GROWING, .bad_of = 2, .last = 3, .hold_s = 30, .quiet_s = 600},
+    {ALERT_AGENT_ALERT_DROPS, .bad_of = 1, .last = 1, .hold_s = 60, .quiet_s = 600},
+};
+
+static const struct alert_rule usual = {.bad_of = 1, .last = 1, .hold_s = 30, .quiet_s = 600};
+
+const struct alert_rule *alert_rule_of(uint16_t kind)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        if (rules[i].kind == kind) {
+            return &rules[i];
+        }
+    }
+    return &usual;
+}

@@ -1,0 +1,170 @@
+#include "agent/alert/storm.h"
+
+#include "common/clock.h"
+#include "common/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct storm_key {
+    struct addr client;
+    struct addr server;
+    uint16_t kind;
+    uint16_t server_port;
+    uint16_t vlan;
+    uint8_t family;
+    uint8_t protocol;
+};
+_Static_assert(sizeof(struct storm_key) == 40, "a table key has no hidden padding");
+
+struct storm_entry {
+    struct storm_key key;
+    uint64_t since_ns;
+    uint64_t held; /* alerts held back since then */
+    /* The latest of them. */
+    uint64_t flow_id;
+    uint16_t client_port;
+    uint16_t score;
+    char protocol[PROTO_NAME_SIZE];
+    char app[PROTO_NAME_SIZE];
+};
+
+struct storm {
+    struct table *entries;
+    storm_fn take;
+    void *arg;
+    uint64_t passed;
+    uint64_t refused;
+};
+
+struct storm *storm_new(storm_fn take, void *arg, struct err *e)
+{
+    struct storm *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        (void)err_set(e, ERR_NOMEM, "flow alerts");
+        return NULL;
+    }
+    s->take = take;
+    s->arg = arg;
+    s->entries = table_new(sizeof(struct storm_key), sizeof(struct storm_entry), STORM_KEYS_MAX, e);
+    if (s->entries == NULL) {
+        (void)err_wrap(e, "flow alerts");
+        free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void storm_free(struct storm *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    table_free(s->entries);
+    free(s);
+}
+
+static void entry_note(struct storm_entry *entry, const struct wire_alert *alert)
+{
+    entry->flow_id = alert->flow_id;
+    entry->client_port = alert->flow.client_port;
+    entry->score = alert->score;
+    (void)snprintf(entry->protocol, sizeof entry->protocol, "%s", alert->protocol);
+    (void)snprintf(entry->app, sizeof entry->app, "%s", alert->app);
+}
+
+void storm_add(struct storm *s, const struct wire_alert *alert)
+{
+    struct storm_key key = {
+        .client = alert->flow.client,
+        .server = alert->flow.server,
+        .kind = alert->kind,
+        .server_port = alert->flow.server_port,
+        .vlan = alert->flow.vlan,
+        .family = alert->flow.family,
+        .protocol = alert->flow.protocol,
+    };
+    bool made = false;
+    struct storm_entry *entry = table_put(s->entries, &key, &made);
+    if (entry == NULL) {
+        s->refused++;
+        return;
+    }
+    entry_note(entry, alert);
+    if (!made) {
+        entry->held++;
+        return;
+    }
+    entry->since_ns = alert->at_ns;
+    s->passed++;
+    s->take(alert, s->arg);
+}
+
+static void summary_put(struct storm *s, const struct storm_entry *entry, uint64_t now_ns)
+{
+    struct wire_alert alert = {
+        .kind = entry->key.kind,
+        .action = ALERT_EVENT,
+        .entity = ENTITY_FLOW,
+        .score = entry->score,
+        .at_ns = now_ns,
+        .since_ns = now_ns,
+        .has_flow = true,
+        .flow_id = entry->flow_id,
+        .flow = {.client = entry->key.client,
+                 .server = entry->key.server,
+                 .client_port = entry->client_port,
+                 .server_port = entry->key.server_port,
+                 .vlan = entry->key.vlan,
+                 .family = entry->key.family,
+                 .protocol = entry->key.protocol},
+    };
+    (void)snprintf(alert.entity_id, sizeof alert.entity_id, "%llu",
+                   (unsigned long long)entry->flow_id);
+    (void)snprintf(alert.protocol, sizeof alert.protocol, "%s", entry->protocol);
+    (void)snprintf(alert.app, sizeof alert.app, "%s", entry->app);
+    (void)snprintf(alert.detail, sizeof alert.detail,
+                   "%llu more flows like this within %d s, told together; this is the last",
+                   (unsigned long long)entry->held, STORM_WINDOW_S);
+    s->take(&alert, s->arg);
+}
+
+/* Tells the entries whose minute is over by now; keeps those that were busy for another one. */
+static void storm_end(struct storm *s, uint64_t now_ns, uint64_t window_ns)
+{
+    size_t at = 0;
+    for (struct storm_entry *entry = table_next(s->entries, &at); entry != NULL;
+         entry = table_next(s->entries, &at)) {
+        if (now_ns < entry->since_ns + window_ns) {
+            continue;
+        }
+        if (entry->held == 0) {
+            struct storm_key key = entry->key;
+            (void)table_remove(s->entries, &key); /* it is there: we stand on it */
+            continue;
+        }
+        summary_put(s, entry, now_ns);
+        entry->held = 0;
+        entry->since_ns = now_ns;
+    }
+}
+
+void storm_tick(struct storm *s, uint64_t now_ns)
+{
+    storm_end(s, now_ns, (uint64_t)STORM_WINDOW_S * NS_PER_S);
+}
+
+void storm_flush(struct storm *s, uint64_t now_ns)
+{
+    storm_end(s, now_ns, 0);
+}
+
+uint64_t storm_passed(const struct storm *s)
+{
+    return s->passed;
+}
+
+uint64_t storm_refused(const struct storm *s)
+{
+    return s->refused;
+}
