@@ -203,6 +203,12 @@ bool table_remove(struct table *t, const void *key)
     return true;
 }
 
+void table_clear(struct table *t)
+{
+    memset(t->index, 0, ((size_t)t->mask + 1) * sizeof *t->index);
+    t->count = 0;
+}
+
 size_t table_count(const struct table *t)
 {
     return t->count;

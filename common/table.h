@@ -19,10 +19,14 @@ struct table *table_new(size_t key_size, size_t entry_size, size_t max, struct e
 void table_free(struct table *t);
 /* The entry with this key, or NULL. */
 void *table_get(const struct table *t, const void *key);
-/* The entry with this key, made (zeroed but for its key, *made true) when absent; NULL at the cap. */
+/* The entry with this key, made (zeroed but for its key, *made true) when absent; NULL at the cap.
+ */
 void *table_put(struct table *t, const void *key, bool *made);
 /* Removes the entry; true when it was there. */
 bool table_remove(struct table *t, const void *key);
+/* Removes all entries; their memory stays for new ones. */
+void table_clear(struct table *t);
 size_t table_count(const struct table *t);
-/* Walks all entries: start with *at = 0; NULL at the end. The entry just returned may be removed. */
+/* Walks all entries: start with *at = 0; NULL at the end. The entry just returned may be removed.
+ */
 void *table_next(struct table *t, size_t *at);
