@@ -1,0 +1,311 @@
+/* Flow, counter, alert and gap records: round trips and refusals. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/wire/alerts.h"
+#include "common/wire/counters.h"
+#include "common/wire/delivery.h"
+#include "common/wire/flows.h"
+#include "common/wire/text.h"
+
+static struct flow_record a_flow(void)
+{
+    struct flow_record r = {.flow_id = UINT64_MAX,
+                            .first_ns = 1000,
+                            .last_ns = 2000,
+                            .status = FLOW_CLOSED,
+                            .final = true,
+                            .confidence = 4,
+                            .bytes = {10, 20},
+                            .packets = {1, 2},
+                            .retransmitted = {3, 4},
+                            .out_of_order = {5, 6},
+                            .tcp_flags = {0x1B, 0x12},
+                            .handshake_client_us = 70,
+                            .handshake_server_us = 80,
+                            .risks = UINT64_C(1) << 41,
+                            .source = "eth0",
+                            .protocol = "TLS",
+                            .app = "Example",
+                            .category = "Web",
+                            .host = "example.org",
+                            .info = "TLSv1.3"};
+    r.key = (struct flow_key){
+        .client_port = 40000, .server_port = 443, .vlan = 7, .family = ADDR_IPV4, .protocol = 6};
+    (void)addr_parse("192.0.2.1", &r.key.client);
+    (void)addr_parse("198.51.100.2", &r.key.server);
+    memcpy(r.client_mac.bytes, "\x02\x00\x00\x00\x00\x01", 6);
+    return r;
+}
+
+static void a_flow_comes_back_as_it_was(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record in = a_flow(), out;
+    size_t len = flow_record_pack(&in, buf, sizeof buf);
+    assert_true(len > 0);
+    assert_int_equal(flow_record_unpack(buf, len, &out, &e), 0);
+    assert_int_equal(out.flow_id, in.flow_id);
+    assert_memory_equal(&out.key, &in.key, sizeof in.key);
+    assert_memory_equal(&out.client_mac, &in.client_mac, sizeof in.client_mac);
+    assert_memory_equal(out.bytes, in.bytes, sizeof in.bytes);
+    assert_memory_equal(out.packets, in.packets, sizeof in.packets);
+    assert_memory_equal(out.retransmitted, in.retransmitted, sizeof in.retransmitted);
+    assert_memory_equal(out.out_of_order, in.out_of_order, sizeof in.out_of_order);
+    assert_memory_equal(out.tcp_flags, in.tcp_flags, sizeof in.tcp_flags);
+    assert_int_equal(out.handshake_client_us, 70);
+    assert_int_equal(out.handshake_server_us, 80);
+    assert_int_equal(out.risks, in.risks);
+    assert_true(out.final);
+    assert_false(out.truncated);
+    assert_string_equal(out.source, "eth0");
+    assert_string_equal(out.protocol, "TLS");
+    assert_string_equal(out.app, "Example");
+    assert_string_equal(out.category, "Web");
+    assert_string_equal(out.host, "example.org");
+    assert_string_equal(out.info, "TLSv1.3");
+}
+
+static void the_largest_flow_fits_its_limit(void **state)
+{
+    (void)state;
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record r = a_flow();
+    r.key.family = ADDR_IPV6;
+    memset(r.source, 'x', sizeof r.source - 1);
+    memset(r.protocol, 'x', sizeof r.protocol - 1);
+    memset(r.app, 'x', sizeof r.app - 1);
+    memset(r.category, 'x', sizeof r.category - 1);
+    memset(r.host, 'x', sizeof r.host - 1);
+    memset(r.info, 'x', sizeof r.info - 1);
+    assert_true(flow_record_pack(&r, buf, sizeof buf) > 0);
+}
+
+static void fields_that_a_later_schema_adds_are_skipped(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint8_t buf[FLOW_PACKED_MAX] = {0};
+    struct flow_record in = a_flow(), out;
+    size_t len = flow_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(flow_record_unpack(buf, len + 9, &out, &e), 0);
+    assert_string_equal(out.info, "TLSv1.3");
+}
+
+static void a_cut_flow_is_an_error_not_a_crash(void **state)
+{
+    (void)state;
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record in = a_flow(), out;
+    size_t len = flow_record_pack(&in, buf, sizeof buf);
+    for (size_t cut = 0; cut < len; cut++) {
+        struct err e = {0};
+        uint8_t *part = malloc(cut > 0 ? cut : 1);
+        memcpy(part, buf, cut);
+        assert_int_equal(flow_record_unpack(part, cut, &out, &e), -1);
+        free(part);
+    }
+}
+
+static void hostile_host_names_are_cleaned_before_they_leave(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record in = a_flow(), out;
+    memcpy(in.host, "a\xFF\x1B[2J\xC3\xA9", sizeof "a\xFF\x1B[2J\xC3\xA9");
+    size_t len = flow_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(flow_record_unpack(buf, len, &out, &e), 0);
+    assert_string_equal(out.host, "a??[2J\xC3\xA9");
+}
+
+static void unclean_text_from_an_agent_is_refused(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record in = a_flow(), out;
+    size_t len = flow_record_pack(&in, buf, sizeof buf);
+    buf[len - 1] = 0xFF;
+    assert_int_equal(flow_record_unpack(buf, len, &out, &e), -1);
+}
+
+static void clean_text_is_well_formed_utf8(void **state)
+{
+    (void)state;
+    const char *good[] = {"", "a", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x90\xA7"};
+    const char *bad[] = {"\x01",         "\x7F",         "\xC0\xAF",         "\xC3",
+                         "\xED\xA0\x80", "\xE0\x80\xAF", "\xF4\x90\x80\x80", "\xC2\x85"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(text_is_clean(good[i], strlen(good[i])));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(text_is_clean(bad[i], strlen(bad[i])));
+    }
+}
+
+static void a_counter_comes_back_as_it_was(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint8_t buf[COUNTER_PACKED_MAX];
+    struct counter_record in = {.kind = COUNTER_HOST,
+                                .local = 1,
+                                .vlan = 12,
+                                .start_ns = 10000,
+                                .seconds = COUNTER_INTERVAL_S,
+                                .bytes_in = 1,
+                                .bytes_out = 2,
+                                .packets = 3,
+                                .dropped = 4,
+                                .flows = 5,
+                                .hosts = 6,
+                                .name = "eth0"};
+    struct counter_record out;
+    in.family = (uint8_t)addr_parse("2001:db8::1", &in.addr);
+    size_t len = counter_record_pack(&in, buf, sizeof buf);
+    assert_true(len > 0);
+    assert_int_equal(counter_record_unpack(buf, len, &out, &e), 0);
+    assert_memory_equal(&out.addr, &in.addr, sizeof in.addr);
+    assert_string_equal(out.name, in.name);
+    assert_int_equal(out.local, 1);
+    assert_int_equal(out.vlan, 12);
+    assert_int_equal(out.bytes_in + out.bytes_out * 10 + out.packets * 100, 321);
+    assert_int_equal(out.dropped * 100 + out.flows * 10 + out.hosts, 456);
+}
+
+static void a_host_counter_without_an_address_is_refused(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint8_t buf[COUNTER_PACKED_MAX];
+    struct counter_record in = {.kind = COUNTER_HOST, .seconds = 10}, out;
+    size_t len = counter_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(counter_record_unpack(buf, len, &out, &e), -1);
+}
+
+static struct wire_alert an_alert(void)
+{
+    struct flow_record flow = a_flow();
+    return (struct wire_alert){.kind = 133,
+                               .action = ALERT_ENGAGE,
+                               .entity = ENTITY_HOST,
+                               .score = 250,
+                               .at_ns = 5,
+                               .since_ns = 4,
+                               .entity_id = "192.0.2.1",
+                               .key = "tcp",
+                               .has_flow = true,
+                               .flow_id = UINT64_MAX,
+                               .flow = flow.key,
+                               .protocol = "TLS",
+                               .app = "Example",
+                               .host = "example.org",
+                               .detail = "20 ports in 60 s"};
+}
+
+static void an_alert_comes_back_as_it_was(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    char buf[ALERT_PACKED_MAX];
+    struct wire_alert in = an_alert(), out;
+    size_t len = wire_alert_pack(&in, buf, sizeof buf);
+    assert_true(len > 0);
+    assert_int_equal(wire_alert_unpack(buf, len, &out, &e), 0);
+    assert_int_equal(out.kind, 133);
+    assert_int_equal(out.action, ALERT_ENGAGE);
+    assert_int_equal(out.entity, ENTITY_HOST);
+    assert_int_equal(out.score, 250);
+    assert_int_equal(out.at_ns * 10 + out.since_ns, 54);
+    assert_true(out.has_flow);
+    assert_int_equal(out.flow_id, UINT64_MAX);
+    assert_memory_equal(&out.flow, &in.flow, sizeof in.flow);
+    assert_string_equal(out.entity_id, in.entity_id);
+    assert_string_equal(out.key, in.key);
+    assert_string_equal(out.detail, in.detail);
+    assert_string_equal(out.host, in.host);
+}
+
+static void the_largest_hostile_alert_fits_its_limit(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    char buf[ALERT_PACKED_MAX];
+    struct wire_alert in = an_alert(), out;
+    memset(in.entity_id, '"', sizeof in.entity_id - 1);
+    memset(in.key, '\\', sizeof in.key - 1);
+    memset(in.detail, 1, sizeof in.detail - 1);
+    memset(in.host, 0xFF, sizeof in.host - 1);
+    size_t len = wire_alert_pack(&in, buf, sizeof buf);
+    assert_true(len > 0);
+    assert_int_equal(wire_alert_unpack(buf, len, &out, &e), 0);
+}
+
+static void an_alert_with_a_member_of_another_type_is_refused(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct wire_alert out;
+    const char *text = "{\"v\":1,\"kind\":\"133\",\"action\":\"event\",\"entity\":\"flow\","
+                       "\"score\":1,\"at_ns\":1,\"since_ns\":1,\"entity_id\":\"x\"}";
+    assert_int_equal(wire_alert_unpack(text, strlen(text), &out, &e), -1);
+    assert_string_equal(e.what, "alert: member \"kind\" is not a number in range");
+}
+
+static void a_gap_is_told_from_every_packed_record(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct gap in = {.from = 812, .to = 1440, .reason = GAP_SPOOL_FULL}, out;
+    assert_int_equal(gap_pack(&in, buf, sizeof buf), GAP_PACKED_SIZE);
+    assert_true(gap_is(buf, GAP_PACKED_SIZE));
+    assert_int_equal(gap_unpack(buf, GAP_PACKED_SIZE, &out, &e), 0);
+    assert_int_equal(out.from, 812);
+    assert_int_equal(out.to, 1440);
+    assert_string_equal(gap_reason_name((enum gap_reason)out.reason), "spool_full");
+
+    struct flow_record flow = a_flow();
+    assert_false(gap_is(buf, flow_record_pack(&flow, buf, sizeof buf) > 0 ? 1 : 0));
+    assert_false(gap_is("{}", 2));
+}
+
+static void a_gap_that_runs_backwards_is_refused(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint8_t buf[GAP_PACKED_SIZE];
+    struct gap in = {.from = 5, .to = 4, .reason = GAP_SPOOL_FULL}, out;
+    assert_int_equal(gap_pack(&in, buf, sizeof buf), GAP_PACKED_SIZE);
+    assert_int_equal(gap_unpack(buf, sizeof buf, &out, &e), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_flow_comes_back_as_it_was),
+        cmocka_unit_test(the_largest_flow_fits_its_limit),
+        cmocka_unit_test(fields_that_a_later_schema_adds_are_skipped),
+        cmocka_unit_test(a_cut_flow_is_an_error_not_a_crash),
+        cmocka_unit_test(hostile_host_names_are_cleaned_before_they_leave),
+        cmocka_unit_test(unclean_text_from_an_agent_is_refused),
+        cmocka_unit_test(clean_text_is_well_formed_utf8),
+        cmocka_unit_test(a_counter_comes_back_as_it_was),
+        cmocka_unit_test(a_host_counter_without_an_address_is_refused),
+        cmocka_unit_test(an_alert_comes_back_as_it_was),
+        cmocka_unit_test(the_largest_hostile_alert_fits_its_limit),
+        cmocka_unit_test(an_alert_with_a_member_of_another_type_is_refused),
+        cmocka_unit_test(a_gap_is_told_from_every_packed_record),
+        cmocka_unit_test(a_gap_that_runs_backwards_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
