@@ -27,8 +27,8 @@ struct log_site {
     unsigned written;
     unsigned held;
 };
-void log_write(struct log_site *site, enum log_level level, const struct err *e,
-               const char *format, ...) __attribute__((format(printf, 4, 5)));
+void log_write(struct log_site *site, enum log_level level, const struct err *e, const char *format,
+               ...) __attribute__((format(printf, 4, 5)));
 
 /* Each .c file that logs defines LOG_MODULE before it includes this header, such as "spool". */
 #ifndef LOG_MODULE

@@ -11,10 +11,10 @@
 #include <stdint.h>
 
 struct ring {
-    uint32_t slot_size; /* bytes */
-    uint32_t slots;     /* a power of two */
+    uint32_t slot_size;                 /* bytes */
+    uint32_t slots;                     /* a power of two */
     _Alignas(64) _Atomic uint64_t head; /* written by the producer; read by the consumer */
-    _Atomic uint64_t dropped;           /* written by the producer: pushes refused for want of room */
+    _Atomic uint64_t dropped; /* written by the producer: pushes refused for want of room */
     _Alignas(64) _Atomic uint64_t tail; /* written by the consumer; read by the producer */
     _Alignas(64) uint8_t bytes[];
 };
