@@ -1,0 +1,72 @@
+// The console's one door to the centre: every question that a page may ask.
+import { call } from "./client";
+import { Live, type LiveOptions, type Socket } from "./live";
+import type { AlertQuery, FlowQuery, FlowRow, NewInstance, NewUser, QueryAnswer } from "./types";
+
+export { ApiError, setCsrf, setUnauthenticatedHandler } from "./client";
+export type { LiveStatus } from "./live";
+export type * from "./types";
+
+type Signal = AbortSignal | undefined;
+
+export const signIn = (user: string, password: string) =>
+  call("post", "/api/v1/session", { body: { user, password } });
+export const getSession = () => call("get", "/api/v1/session");
+export const signOut = () => call("delete", "/api/v1/session");
+
+export const getFleet = (signal?: Signal) => call("get", "/api/v1/fleet", { signal });
+export const getStates = (name: string, cursor?: string, signal?: Signal) =>
+  call("get", "/api/v1/instances/{name}/states", {
+    path: { name },
+    query: { cursor, limit: 20 },
+    signal,
+  });
+export const getCounters = (
+  name: string,
+  query: { from_ms: number; to_ms: number; step_s: number },
+  signal?: Signal,
+) => call("get", "/api/v1/instances/{name}/counters", { path: { name }, query, signal });
+export const getTop = (
+  name: string,
+  query: { kind: "hosts" | "apps"; from_ms: number; to_ms: number; limit?: number },
+  signal?: Signal,
+) => call("get", "/api/v1/instances/{name}/top", { path: { name }, query, signal });
+
+async function askFlows(
+  name: string,
+  op: "flows" | "flow",
+  query: FlowQuery,
+  signal: Signal,
+): Promise<QueryAnswer<FlowRow>> {
+  const answer = await call("get", "/api/v1/instances/{name}/query", {
+    path: { name },
+    query: { op, ...query },
+    signal,
+  });
+  return { ...answer, rows: answer.rows as unknown as FlowRow[] };
+}
+export const getFlows = (name: string, query: FlowQuery, signal?: Signal) =>
+  askFlows(name, "flows", query, signal);
+export const getFlow = (name: string, flow_id: string, signal?: Signal) =>
+  askFlows(name, "flow", { flow_id }, signal);
+
+export const getAlerts = (query: AlertQuery, signal?: Signal) =>
+  call("get", "/api/v1/alerts", { query, signal });
+
+export const addInstance = (body: NewInstance) => call("post", "/api/v1/instances", { body });
+export const revokeInstance = (name: string) =>
+  call("delete", "/api/v1/instances/{name}", { path: { name } });
+export const getUsers = (signal?: Signal) => call("get", "/api/v1/users", { signal });
+export const addUser = (body: NewUser) => call("post", "/api/v1/users", { body });
+
+/** The live channel of this origin. */
+export function makeLive(options: Omit<LiveOptions, "open">): Live {
+  return new Live({
+    ...options,
+    open: () => {
+      const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+      const url = `${scheme}//${location.host}/api/v1/live`;
+      return new WebSocket(url, "picket.v1") as unknown as Socket;
+    },
+  });
+}

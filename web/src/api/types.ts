@@ -1,0 +1,37 @@
+// Short names for the shapes of the contract; the rest of the console never touches schema.ts.
+import type { components, paths } from "./schema";
+
+type Schemas = components["schemas"];
+export type Alert = Schemas["Alert"];
+export type AlertPage = Schemas["AlertPage"];
+export type Cause = Schemas["Cause"];
+export type Centre = Schemas["Centre"];
+export type Counters = Schemas["Counters"];
+export type Fleet = Schemas["Fleet"];
+export type FlowRow = Schemas["FlowRow"];
+export type FlowStatus = Schemas["FlowStatus"];
+export type Instance = Schemas["Instance"];
+export type Invitation = Schemas["Invitation"];
+export type LiveAlerts = Schemas["LiveAlerts"];
+export type LiveFleet = Schemas["LiveFleet"];
+export type LiveFrame = Schemas["LiveFrame"];
+export type LiveInstance = Schemas["LiveInstance"];
+export type NewInstance = Schemas["NewInstance"];
+export type NewUser = Schemas["NewUser"];
+export type Point = Schemas["Point"];
+export type QueryAnswer<Row> = Omit<Schemas["QueryAnswer"], "rows"> & { rows: Row[] };
+export type Reason = Schemas["Reason"];
+export type Session = Schemas["Session"];
+export type Severity = Schemas["Severity"];
+export type State = Schemas["State"];
+export type StateChange = Schemas["StateChange"];
+export type Top = Schemas["Top"];
+export type TopRow = Schemas["TopRow"];
+export type Totals = Schemas["Totals"];
+export type User = Schemas["User"];
+
+export type AlertQuery = NonNullable<paths["/api/v1/alerts"]["get"]["parameters"]["query"]>;
+export type FlowQuery = Omit<
+  paths["/api/v1/instances/{name}/query"]["get"]["parameters"]["query"],
+  "op"
+>;

@@ -1,0 +1,25 @@
+// The text that a person runs to bring an invited agent to life. Both values are of our own forms
+// (a name by pattern, a token of base64url and dots), so nothing needs quoting; the token goes
+// through a here-document and a file, never through a command line.
+export function inviteScript(name: string, site: string, token: string, host: string): string {
+  return `install -d -m 0755 /etc/picket
+install -m 0600 /dev/stdin /etc/picket/token <<'TOKEN'
+${token}
+TOKEN
+cat > /etc/picket/agent.conf <<'CONF'
+[agent]
+name = ${name}
+site = ${site}
+token_file = /etc/picket/token
+
+[nats]
+urls = nats://${host}:4222
+
+[capture]
+sources = any
+
+[spool]
+dir = /var/lib/picket/agent
+CONF
+picket-agent --config /etc/picket/agent.conf`;
+}

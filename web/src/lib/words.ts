@@ -1,0 +1,44 @@
+// Words for what the centre tells in codes. A code that is newer than this console is shown as it is.
+import type { Alert, Instance, Severity, State } from "@/api";
+import { en } from "@/i18n/en";
+import { t, type Key } from "@/i18n";
+import { duration, outage } from "./format";
+
+function word(prefix: string, code: string): string {
+  const key = `${prefix}.${code}`;
+  return key in en ? t(key as Key) : code.replaceAll("_", " ");
+}
+
+export const stateWord = (state: State) => word("state", state);
+export const causeWord = (cause: string) => word("cause", cause);
+export const reasonWord = (reason: string) => word("reason", reason);
+export const severityWord = (severity: Severity) => word("severity", severity);
+export const statusWord = (status: string) => word("status", status);
+export const entityWord = (entity: string) => word("entity", entity);
+export const alertStateWord = (state: Alert["state"]) => word("alert.state", state);
+export const roleWord = (role: string) => word("role", role);
+export const centreReasonWord = (reason: string | null) => word("centre.reason", reason ?? "start");
+/** "web_attack" for a person: "web attack". */
+export const familyWord = (family: string) => family.replaceAll("_", " ");
+
+export const SEVERITIES: readonly Severity[] = [
+  "emergency", "critical", "error", "warning", "notice", "info",
+];
+
+const RECENT_MS = 15 * 60_000; // an outage that ended longer ago is history, not news
+
+/** Why it is so, and since when: the line under a status. */
+export function stateNote(row: Instance, now_ms: number): string {
+  if (row.state === "invited") return t("state.waiting");
+  const since = Math.max(0, now_ms - row.state_since_ms);
+  const parts: string[] = [];
+  if (row.state === "degraded") parts.push(...row.reasons.map(reasonWord));
+  else if (row.cause && row.state !== "up") parts.push(causeWord(row.cause));
+  const returned = row.state === "up" || row.state === "catching_up";
+  if (returned && row.outage_ms !== null && since < RECENT_MS) {
+    parts.push(t("state.back", { span: outage(row.outage_ms) }));
+  } else {
+    parts.push(t("state.for", { span: duration(since) }));
+  }
+  return parts.join(" · ");
+}

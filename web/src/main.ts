@@ -1,0 +1,14 @@
+// Starts the console.
+import { createApp } from "vue";
+import App from "./App.vue";
+import { router } from "./router";
+import { setEndedHandler } from "./state/session";
+import "./style/index.css";
+
+setEndedHandler(() => {
+  const here = router.currentRoute.value;
+  if (here.name === "login") return;
+  void router.push({ name: "login", query: { next: here.fullPath, why: "ended" } });
+});
+
+createApp(App).use(router).mount("#app");
