@@ -196,11 +196,12 @@ struct agent_invite {
     char name[NAME_MAX_LEN + 1];
     char title[TITLE_SIZE]; /* "": as the name */
     char site[VIEW_TEXT_SIZE];
-    uint32_t uses;           /* log-ins that the token is good for; 0: one */
-    uint32_t expires_s;      /* life of the token; 0: 24 h */
+    uint32_t uses;      /* enrolments that the token is good for; 0: one */
+    uint32_t expires_s; /* life of the token; 0: 24 h */
+    bool again;         /* a further token for an instance that is enrolled already is wanted */
     char by[VIEW_TEXT_SIZE]; /* who made it, for the audit */
 };
-/* Invites a new agent, or makes a further token for a known one. Answer: WEB_AGENT_ADDED. */
+/* Invites a new instance, or one that is still invited or was revoked. Answer: WEB_AGENT_ADDED. */
 int fleet_agent_add(struct fleet *fleet, const struct agent_invite *invite, uint64_t reply,
                     struct err *e);
 /* Revokes keys and tokens and closes its connection. Answer: WEB_AGENT_REVOKED. */

@@ -33,12 +33,30 @@ static int pg_fail(const struct pg *pg, const char *text, struct err *e)
     return err_set(e, lost ? ERR_CLOSED : ERR_REMOTE, "PostgreSQL: %.*s", len, text);
 }
 
+/* Classes of SQLSTATE that say "not now" rather than "not this" (PostgreSQL 15, appendix A). */
+static bool is_passing(const char *state)
+{
+    static const char *const classes[] = {"08", "25", "40", "53", "55", "57", "58"};
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        if (strncmp(state, classes[i], 2) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int pg_fail_result(const struct pg *pg, const PGresult *result, struct err *e)
 {
     const char *text = PQresultErrorMessage(result);
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     (void)pg_fail(pg, text[0] != '\0' ? text : PQerrorMessage(pg->conn), e);
-    return state == NULL ? -1 : err_wrap(e, "SQLSTATE %s", state);
+    if (state == NULL || e == NULL) {
+        return -1;
+    }
+    if (e->code == ERR_REMOTE && is_passing(state)) {
+        e->code = ERR_FULL;
+    }
+    return err_wrap(e, "SQLSTATE %s", state);
 }
 
 /* Notices (such as "relation exists, skipping") are for the curious only. */
@@ -245,6 +263,23 @@ int pg_copy(struct pg *pg, const char *sql, const void *bytes, size_t len, struc
         len -= part;
     }
     return pg_copy_end(pg, NULL, e);
+}
+
+int pg_listen(struct pg *pg, const char *channel, struct err *e)
+{
+    char sql[80];
+    (void)snprintf(sql, sizeof sql, "LISTEN %s", channel); /* a constant of ours */
+    return pg_script(pg, sql, e);
+}
+
+bool pg_notified(struct pg *pg)
+{
+    bool any = false;
+    (void)PQconsumeInput(pg->conn); /* a lost connection shows at the next statement */
+    for (PGnotify *n; (n = PQnotifies(pg->conn)) != NULL; PQfreemem(n)) {
+        any = true;
+    }
+    return any;
 }
 
 int pg_conninfo_check(const char *conninfo, struct err *e)

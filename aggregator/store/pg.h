@@ -38,8 +38,9 @@ void pg_add_time(struct pg_args *args, uint64_t wall_ns);
 
 /*
  * Runs one statement; args may be NULL. Returns rows to be freed with pg_rows_free (also when
- * there are none), or NULL and e: ERR_CLOSED when the connection is lost, otherwise ERR_REMOTE
- * with the server's text.
+ * there are none), or NULL and e with the server's text: ERR_CLOSED when the connection is lost,
+ * ERR_FULL when the server cannot at present (resources, operator, locks: try again later),
+ * ERR_REMOTE when it refuses the statement or its values.
  */
 struct pg_rows *pg_query(struct pg *pg, const char *sql, const struct pg_args *args, struct err *e);
 /* For statements whose rows do not matter: 0 or -1. */
@@ -61,6 +62,11 @@ bool pg_bool(const struct pg_rows *rows, unsigned row, unsigned column);
 
 /* COPY … FROM STDIN (FORMAT binary): the text of the statement, then its whole data. */
 int pg_copy(struct pg *pg, const char *sql, const void *bytes, size_t len, struct err *e);
+
+/* Asks for the notifications of a channel (a constant word). */
+int pg_listen(struct pg *pg, const char *channel, struct err *e);
+/* True when a notification came since the last call; never waits. */
+bool pg_notified(struct pg *pg);
 
 /* Checks that libpq can read conninfo; for --check-config. */
 int pg_conninfo_check(const char *conninfo, struct err *e);

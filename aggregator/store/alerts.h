@@ -1,0 +1,22 @@
+/*
+ * The table `alert`: the life of each alert, moved on by the records of agents and by the centre's
+ * own. Called inside the store writer's transactions.
+ */
+#pragma once
+
+#include "aggregator/fleet/fleet_view.h"
+#include "aggregator/store/pg.h"
+#include "common/wire/alerts.h"
+
+/* Where an alert came from. epoch and seq are 0 for the centre's own. */
+struct alert_origin {
+    int32_t instance_id; /* 0: about the centre itself */
+    uint64_t epoch, seq;
+};
+
+/*
+ * Applies one alert and fills view with the row as it is then. A release without an engaged row
+ * (its beginning was lost in a gap) makes a row that is already released.
+ */
+int alerts_apply(struct pg *pg, const struct alert_origin *origin, const struct wire_alert *alert,
+                 struct alert_view *view, struct err *e);

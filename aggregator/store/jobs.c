@@ -1,0 +1,53 @@
+/* One line a kind: which part of the store does it. */
+#include "aggregator/store/jobs.h"
+
+#include "aggregator/store/alerts.h"
+#include "aggregator/store/registry.h"
+#include "aggregator/store/state.h"
+
+#include <stdlib.h>
+
+static int raise_alert(struct pg *pg, struct job *job, const struct store_options *options)
+{
+    struct alert_origin origin = {.instance_id = job->as.alert.instance_id};
+    struct alert_view view;
+    if (alerts_apply(pg, &origin, &job->as.alert.alert, &view, &job->e) != 0) {
+        return -1;
+    }
+    jobs_tell_alert(options, &view);
+    return 0;
+}
+
+int jobs_run(struct pg *pg, struct job *job, const struct store_options *options)
+{
+    switch (job->kind) {
+    case JOB_LOAD:
+        free(job->as.load.instances);
+        free(job->as.load.keys);
+        job->as.load = (struct load_job){0};
+        return state_load(pg, &job->as.load, &job->e);
+    case JOB_HELLO: return state_hello(pg, &job->as.hello, &job->e);
+    case JOB_STATE: return state_change(pg, &job->as.state, &job->e);
+    case JOB_SEEN: return state_seen(pg, &job->as.seen, &job->e);
+    case JOB_ENROL: return registry_enrol(pg, &job->as.enrol, &job->e);
+    case JOB_INVITE: return registry_invite(pg, &job->as.invite, &job->e);
+    case JOB_REVOKE: return registry_revoke(pg, &job->as.revoke, &job->e);
+    case JOB_ALERT: return raise_alert(pg, job, options);
+    }
+    return err_set(&job->e, ERR_ARG, "job of kind %d", (int)job->kind);
+}
+
+void jobs_tell_alert(const struct store_options *options, const struct alert_view *view)
+{
+    struct alert_view *copy = malloc(sizeof *copy);
+    if (copy == NULL) {
+        metric_add(&options->metrics->web_events_held, 1);
+        return;
+    }
+    *copy = *view;
+    struct web_event event = {.kind = WEB_ALERT, .as.alert = copy};
+    if (!options->tell_web(options->arg, &event)) {
+        metric_add(&options->metrics->web_events_held, 1);
+        web_event_done(&event);
+    }
+}

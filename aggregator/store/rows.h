@@ -1,0 +1,49 @@
+/*
+ * The rows of one batch: each record unpacked and turned into the COPY rows of its table. What
+ * cannot be unpacked is put aside with its reason, so that one bad record never stops the rest.
+ * The store writer fills it and hands it to the database inside its transaction.
+ */
+#pragma once
+
+#include "aggregator/store/batch.h"
+#include "aggregator/store/copy.h"
+#include "aggregator/store/pg.h"
+#include "common/wire/alerts.h"
+
+enum row_table {
+    ROWS_FLOW,
+    ROWS_TOTAL,
+    ROWS_INTERFACE,
+    ROWS_APP,
+    ROWS_HOST,
+    ROWS_ALERT_EVENT,
+    ROW_TABLES,
+};
+
+struct bad_record {
+    const struct batch_record *record; /* borrowed from the batch */
+    struct err why;
+};
+
+struct row_alert {
+    uint64_t seq;
+    struct wire_alert alert;
+};
+
+struct rows {
+    int32_t instance_id;
+    uint64_t epoch;
+    struct copy copies[ROW_TABLES];
+    struct row_alert *alerts; /* for the alert table, in order */
+    unsigned alert_count;
+    struct bad_record *bad;
+    unsigned bad_count;
+    unsigned stored; /* records that became rows */
+};
+
+/* Unpacks every record of the batch that is no gap. -1 only when memory is short. */
+int rows_open(struct rows *rows, int32_t instance_id, const struct batch *batch, struct err *e);
+void rows_close(struct rows *rows);
+
+/* COPYs all tables that have rows. */
+int rows_copy(struct rows *rows, struct pg *pg, struct err *e);

@@ -1,0 +1,201 @@
+/* Wall times cross as milliseconds; intervals as milliseconds too. */
+#include "aggregator/store/state.h"
+
+#include "common/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define COPY_TEXT(to, from) ((void)snprintf((to), sizeof(to), "%s", (from))) /* cut is fine */
+
+static void fill_instance(struct instance_row *to, const struct pg_rows *rows, unsigned row)
+{
+    to->id = (int32_t)pg_i64(rows, row, 0);
+    COPY_TEXT(to->name, pg_text(rows, row, 1));
+    COPY_TEXT(to->title, pg_text(rows, row, 2));
+    COPY_TEXT(to->site, pg_text(rows, row, 3));
+    to->state = presence_state_by_name(pg_text(rows, row, 4));
+    to->cause = presence_cause_by_name(pg_text(rows, row, 5));
+    to->reasons = (unsigned)pg_i64(rows, row, 6);
+    to->state_since_ms = (uint64_t)pg_i64(rows, row, 7);
+    to->outage_from_ms = (uint64_t)pg_i64(rows, row, 8);
+    to->has_outage = !pg_is_null(rows, row, 9);
+    to->outage_ms = (uint64_t)pg_i64(rows, row, 9);
+    to->last_seen_ms = (uint64_t)pg_i64(rows, row, 10);
+    COPY_TEXT(to->version, pg_text(rows, row, 11));
+    to->centre_alerts = (uint32_t)pg_i64(rows, row, 12);
+}
+
+static int load_instances(struct pg *pg, struct load_job *job, struct err *e)
+{
+    static const char sql[] =
+        "SELECT i.id, i.name, i.title, i.site, i.state, coalesce(i.cause, ''), i.reasons,"
+        " coalesce((extract(epoch FROM i.state_since) * 1000)::bigint, 0),"
+        " coalesce((extract(epoch FROM i.outage_from) * 1000)::bigint, 0),"
+        " (extract(epoch FROM i.last_outage) * 1000)::bigint,"
+        " coalesce((extract(epoch FROM i.last_seen_at) * 1000)::bigint, 0), i.version,"
+        " (SELECT count(*) FROM alert a WHERE a.instance_id = i.id AND a.state = 'engaged'"
+        " AND a.epoch IS NULL) FROM instance i ORDER BY i.id";
+    struct pg_rows *rows = pg_query(pg, sql, NULL, e);
+    if (rows == NULL) {
+        return -1;
+    }
+    unsigned count = pg_rows_count(rows);
+    job->instances = calloc(count + 1, sizeof *job->instances);
+    if (job->instances == NULL) {
+        pg_rows_free(rows);
+        return err_set(e, ERR_NOMEM, "no memory for %u instances", count);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        fill_instance(&job->instances[i], rows, i);
+    }
+    job->instance_count = count;
+    pg_rows_free(rows);
+    return 0;
+}
+
+static int load_keys(struct pg *pg, struct load_job *job, struct err *e)
+{
+    static const char sql[] = "SELECT nkey, instance_id,"
+                              " coalesce(extract(epoch FROM revoked_at)::bigint, 0)"
+                              " FROM instance_key";
+    struct pg_rows *rows = pg_query(pg, sql, NULL, e);
+    if (rows == NULL) {
+        return -1;
+    }
+    unsigned count = pg_rows_count(rows);
+    job->keys = calloc(count + 1, sizeof *job->keys);
+    if (job->keys == NULL) {
+        pg_rows_free(rows);
+        return err_set(e, ERR_NOMEM, "no memory for %u keys", count);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        COPY_TEXT(job->keys[i].nkey, pg_text(rows, i, 0));
+        job->keys[i].instance_id = (int32_t)pg_i64(rows, i, 1);
+        job->keys[i].revoked_s = (uint64_t)pg_i64(rows, i, 2);
+    }
+    job->key_count = count;
+    pg_rows_free(rows);
+    return 0;
+}
+
+int state_load(struct pg *pg, struct load_job *job, struct err *e)
+{
+    if (load_instances(pg, job, e) != 0) {
+        return -1;
+    }
+    return load_keys(pg, job, e);
+}
+
+static int note_hello(struct pg *pg, const struct hello_job *job, struct err *e)
+{
+    static const char sql[] = "UPDATE instance SET boot_id = $2, version = $3, host = $4, os = $5"
+                              " WHERE id = $1::int";
+    struct pg_args args = {0};
+    pg_add_i64(&args, job->instance_id);
+    pg_add_text(&args, job->hello.boot);
+    pg_add_text(&args, job->hello.version);
+    pg_add_text(&args, job->hello.host);
+    pg_add_text(&args, job->hello.os);
+    return pg_run(pg, sql, &args, e);
+}
+
+int state_hello(struct pg *pg, struct hello_job *job, struct err *e)
+{
+    static const char sql[] = "SELECT stream, seq FROM cursor WHERE instance_id = $1::int AND"
+                              " (stream = 1 AND epoch = $2::bigint OR stream = 2 AND"
+                              " epoch = $3::bigint OR stream = 3 AND epoch = $4::bigint)";
+    if (note_hello(pg, job, e) != 0) {
+        return -1;
+    }
+    struct pg_args args = {0};
+    pg_add_i64(&args, job->instance_id);
+    for (int stream = 1; stream <= STREAM_COUNT; stream++) {
+        pg_add_i64(&args, (int64_t)job->hello.epochs[stream]);
+        job->welcome.cursors[stream].epoch = job->hello.epochs[stream];
+    }
+    struct pg_rows *rows = pg_query(pg, sql, &args, e);
+    if (rows == NULL) {
+        return -1;
+    }
+    for (unsigned i = 0; i < pg_rows_count(rows); i++) {
+        int64_t stream = pg_i64(rows, i, 0);
+        if (stream >= 1 && stream <= STREAM_COUNT) {
+            job->welcome.cursors[stream].upto = (uint64_t)pg_i64(rows, i, 1);
+        }
+    }
+    pg_rows_free(rows);
+    return 0;
+}
+
+static int update_instance(struct pg *pg, const struct state_job *job, struct err *e)
+{
+    static const char sql[] =
+        "UPDATE instance SET state = $2, cause = $3, reasons = $4::int,"
+        " state_since = $5::timestamptz, outage_from = $6::timestamptz,"
+        " last_outage = coalesce($7::bigint * interval '1 millisecond', last_outage)"
+        " WHERE id = $1::int";
+    struct pg_args args = {0};
+    pg_add_i64(&args, job->instance_id);
+    pg_add_text(&args, presence_state_name(job->to));
+    pg_add_text(&args, presence_cause_name(job->cause));
+    pg_add_i64(&args, job->reasons);
+    pg_add_time(&args, job->at_ms * NS_PER_MS);
+    pg_add_time(&args, job->outage_from_ms * NS_PER_MS);
+    if (job->ends_outage) {
+        pg_add_i64(&args, (int64_t)job->outage_ms);
+    } else {
+        pg_add_text(&args, NULL);
+    }
+    return pg_run(pg, sql, &args, e);
+}
+
+static int add_change(struct pg *pg, const struct state_job *job, struct err *e)
+{
+    static const char sql[] =
+        "INSERT INTO instance_state_change (instance_id, at, from_state, to_state, cause, reasons,"
+        " evidence, outage) VALUES ($1::int, $2::timestamptz, $3, $4, $5, $6::int, $7,"
+        " $8::bigint * interval '1 millisecond')";
+    struct pg_args args = {0};
+    pg_add_i64(&args, job->instance_id);
+    pg_add_time(&args, job->at_ms * NS_PER_MS);
+    pg_add_text(&args, presence_state_name(job->from));
+    pg_add_text(&args, presence_state_name(job->to));
+    pg_add_text(&args, presence_cause_name(job->cause));
+    pg_add_i64(&args, job->reasons);
+    pg_add_text(&args, job->evidence);
+    if (job->ends_outage) {
+        pg_add_i64(&args, (int64_t)job->outage_ms);
+    } else {
+        pg_add_text(&args, NULL);
+    }
+    return pg_run(pg, sql, &args, e);
+}
+
+int state_change(struct pg *pg, const struct state_job *job, struct err *e)
+{
+    if (pg_script(pg, "BEGIN", e) != 0) {
+        return -1;
+    }
+    if (update_instance(pg, job, e) != 0 || add_change(pg, job, e) != 0) {
+        (void)pg_script(pg, "ROLLBACK", NULL); /* the first failure is the one to tell */
+        return -1;
+    }
+    return pg_script(pg, "COMMIT", e);
+}
+
+int state_seen(struct pg *pg, const struct seen_job *job, struct err *e)
+{
+    static const char sql[] =
+        "UPDATE instance SET last_seen_at = greatest(last_seen_at, $2::timestamptz)"
+        " WHERE id = $1::int";
+    for (unsigned i = 0; i < job->count; i++) {
+        struct pg_args args = {0};
+        pg_add_i64(&args, job->entries[i].instance_id);
+        pg_add_time(&args, job->entries[i].last_seen_ms * NS_PER_MS);
+        if (pg_run(pg, sql, &args, e) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
