@@ -49,13 +49,14 @@ struct creds_account {
     const char *name;
     const char *public;
     const char *signing_agents, *signing_enrol, *signing_core; /* NULL for the system account */
-    const char *revocations_json; /* {"U…": seconds, …} or NULL */
+    const char *revocations_json;                              /* {"U…": seconds, …} or NULL */
 };
 int creds_account_jwt(const struct creds_account *a, const struct nkey *signer, char *buf,
                       size_t size, struct err *e);
 /*
  * A user of `name` under the account, signed by the scoped key. expires_s: unix seconds or 0.
- * Enrol users are bearer tokens (no private key needed) and carry a fresh id.
+ * Enrol users are bearer tokens: their scope frees them from signing, so user_public is a key
+ * made for this one token, whose private half is thrown away.
  */
 int creds_user_jwt(const char *name, const char *user_public, enum creds_scope scope,
                    const char *account_public, const struct nkey *signer, uint64_t expires_s,
