@@ -14,7 +14,7 @@ enum {
     NEAR = 2,           /* edits between an unknown key and the one that was meant */
 };
 
-static const char blanks[] = " \t\r";
+static const char blanks[] = " \t";
 
 /* Where the text of one row comes from. */
 struct source {
@@ -233,15 +233,28 @@ static void take_pair(struct load *load, unsigned line, char *text)
     take_value(load, line, key, unquoted);
 }
 
-static void take_line(struct load *load, unsigned line, char *text, size_t len)
+/* The first control character other than a tab, or -1. */
+static int control_character(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
-        if ((c < ' ' && c != '\t' && c != '\r') || c == 0x7f) {
-            conf_fault(load->faults, "%s:%u: holds the control character %u; remove it", load->name,
-                       line, c);
-            return;
+        if ((c < ' ' && c != '\t') || c == 0x7f) {
+            return c;
         }
+    }
+    return -1;
+}
+
+static void take_line(struct load *load, unsigned line, char *text, size_t len)
+{
+    if (len > 0 && text[len - 1] == '\r') {
+        text[--len] = '\0';
+    }
+    int control = control_character(text, len);
+    if (control >= 0) {
+        conf_fault(load->faults, "%s:%u: holds the control character %d; remove it", load->name,
+                   line, control);
+        return;
     }
     char *first = text + strspn(text, blanks);
     if (*first == '[') {
@@ -309,6 +322,10 @@ static void read_values(struct load *load, void *settings)
         const char *text = load->sources[i].text;
         if (text == NULL) {
             fault_missing(load, row);
+            continue;
+        }
+        if (control_character(text, strlen(text)) >= 0) {
+            fault_value(load, i, "holds a control character; remove it");
             continue;
         }
         struct err e = {0};

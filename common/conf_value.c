@@ -248,27 +248,45 @@ static bool needs_quotes(const char *text)
                        text[len - 1] == ' ' || text[len - 1] == '\t' || strchr(text, '#') != NULL);
 }
 
-static void write_text(const char *text, FILE *out)
+/* What stands between quotes; the caller of the writers looks at ferror once, at the end. */
+static void write_escaped(const char *text, FILE *out)
 {
-    if (!needs_quotes(text)) {
-        (void)fputs(text, out); /* the caller looks at ferror once, at the end */
-        return;
-    }
-    (void)fputc('"', out);
     for (; *text != '\0'; text++) {
         if (*text == '"' || *text == '\\') {
             (void)fputc('\\', out);
         }
         (void)fputc(*text, out);
     }
+}
+
+static void write_text(const char *text, FILE *out)
+{
+    if (!needs_quotes(text)) {
+        (void)fputs(text, out);
+        return;
+    }
+    (void)fputc('"', out);
+    write_escaped(text, out);
     (void)fputc('"', out);
 }
 
+/* The whole list stands in quotes when one of its words needs them. */
 static void write_list(const struct conf_list *list, FILE *out)
 {
+    bool quoted = false;
     for (size_t i = 0; i < list->count; i++) {
-        (void)fprintf(out, "%s%s", i > 0 ? ", " : "", list->items[i]);
+        quoted = quoted || needs_quotes(list->items[i]);
     }
+    (void)fputs(quoted ? "\"" : "", out);
+    for (size_t i = 0; i < list->count; i++) {
+        (void)fputs(i > 0 ? ", " : "", out);
+        if (quoted) {
+            write_escaped(list->items[i], out);
+        } else {
+            (void)fputs(list->items[i], out);
+        }
+    }
+    (void)fputs(quoted ? "\"" : "", out);
 }
 
 static void write_with_unit(int64_t number, const struct unit *units, size_t count, FILE *out)

@@ -245,6 +245,14 @@ static void a_control_character_is_a_fault(void **state)
     assert_string_equal(faults.text, "x.conf:2: holds the control character 0; remove it\n");
 }
 
+static void a_control_character_in_a_variable_is_a_fault(void **state)
+{
+    (void)state;
+    (void)setenv("PICKET_NAME", "a\nb", 1);
+    assert_fault("", "environment PICKET_NAME: name = a?b: holds a control character; "
+                     "remove it\n");
+}
+
 static void the_row_s_own_check_is_asked(void **state)
 {
     (void)state;
@@ -301,6 +309,21 @@ static void the_printed_form_loads_to_the_same_settings(void **state)
     assert_string_equal(first, second);
     free(first);
     free(second);
+}
+
+static void a_list_with_a_hash_is_printed_in_quotes(void **state)
+{
+    (void)state;
+    assert_int_equal(load("name = a\n[nats]\nurls = b,#c\\,\"d\n"), 0);
+    char *text = printed();
+    assert_non_null(strstr(text, "urls = \"b, #c\\\\, \\\"d\"\n"));
+    conf_done(rows, ROWS, &settings);
+    settings = (struct settings){0};
+    assert_int_equal(load(text), 0);
+    assert_int_equal(settings.urls.count, 3);
+    assert_string_equal(settings.urls.items[1], "#c\\");
+    assert_string_equal(settings.urls.items[2], "\"d");
+    free(text);
 }
 
 static void a_file_that_is_not_there_is_a_fault_with_a_reason(void **state)
@@ -411,11 +434,13 @@ int main(void)
         LOADING(an_open_section_is_a_fault),
         LOADING(an_open_quote_is_a_fault),
         LOADING(a_control_character_is_a_fault),
+        LOADING(a_control_character_in_a_variable_is_a_fault),
         LOADING(the_row_s_own_check_is_asked),
         LOADING(a_secret_is_never_repeated),
         LOADING(a_long_value_is_cut_in_its_fault),
         LOADING(the_printed_form_says_what_was_loaded),
         LOADING(the_printed_form_loads_to_the_same_settings),
+        LOADING(a_list_with_a_hash_is_printed_in_quotes),
         LOADING(a_file_that_is_not_there_is_a_fault_with_a_reason),
         LOADING(a_file_is_loaded_by_its_path),
         LOADING(without_a_file_defaults_and_environment_suffice),
