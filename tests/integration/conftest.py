@@ -1,6 +1,11 @@
+import pathlib
+import sys
+
 import pytest
 
-from lab import Lab
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+
+from lab import Lab  # noqa: E402 (the path comes first)
 
 
 @pytest.fixture

@@ -101,3 +101,52 @@ def write_scan(path, ports=60, network="10.30"):
         frames.append((at + 0.0005, tcp(f"{network}.0.5", dport, f"{network}.0.66", sport, 0, 78,
                                         RST | ACK)))
     write_pcap(path, frames)
+
+
+def ipv6(source, target, next_header, payload):
+    source, target = ipaddress.IPv6Address(source).packed, ipaddress.IPv6Address(target).packed
+    return struct.pack(">IHBB16s16s", 0x60000000, len(payload), next_header, 64, source,
+                       target) + payload
+
+
+def ethernet6(packet):
+    return b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x86\xdd" + packet
+
+
+def tagged(frame, *vlans):
+    """The frame with 802.1Q tags, outermost first (802.1ad when there are two)."""
+    tags = b""
+    for i, vlan in enumerate(vlans):
+        kind = 0x88A8 if len(vlans) > 1 and i == 0 else 0x8100
+        tags += struct.pack(">HH", kind, vlan)
+    return frame[:12] + tags + frame[12:]
+
+
+def cooked(frame):
+    """An Ethernet frame as Linux cooked mode v1 (link type 113) shows it."""
+    return struct.pack(">HHH8s", 0, 1, 6, frame[6:12]) + frame[12:]
+
+
+def fragments(frame, size):
+    """An Ethernet frame with IPv4 cut into fragments of `size` payload bytes (a multiple of 8)."""
+    head, payload = frame[14:34], frame[34:]
+    cut = []
+    for at in range(0, len(payload), size):
+        piece = payload[at:at + size]
+        more = 0x2000 if at + size < len(payload) else 0
+        new = (head[:2] + struct.pack(">H", 20 + len(piece)) + head[4:6]
+               + struct.pack(">H", more | at // 8) + head[8:10] + b"\0\0" + head[12:])
+        new = new[:10] + struct.pack(">H", checksum(new)) + new[12:]
+        cut.append(frame[:14] + new + piece)
+    return cut
+
+
+def client_hello(name, random=bytes(range(32))):
+    """A TLS 1.2 ClientHello record with SNI and two cipher suites."""
+    host = name.encode()
+    sni = struct.pack(">HHHBH", 0, len(host) + 5, len(host) + 3, 0, len(host)) + host
+    groups = struct.pack(">HHHH", 10, 4, 2, 0x001D)
+    body = (b"\x03\x03" + random + b"\0" + struct.pack(">HHH", 4, 0xC02F, 0x1301) + b"\x01\0"
+            + struct.pack(">H", len(sni) + len(groups)) + sni + groups)
+    handshake = b"\x01" + struct.pack(">I", len(body))[1:] + body
+    return b"\x16\x03\x01" + struct.pack(">H", len(handshake)) + handshake

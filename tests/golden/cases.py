@@ -1,0 +1,138 @@
+"""The capture files of the golden tests, each with one thing to be right about. They are made
+afresh for every run, so that what is in them can be read here."""
+
+import pathlib
+import struct
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+
+from packets import (ACK, ETHERNET, FIN, PSH, RAW_IP, RST, SYN, client_hello, cooked,  # noqa: E402
+                     dns_query, ethernet, ethernet6, fragments, ipv4, ipv6, tagged, tcp,
+                     tcp_conversation, udp, write_pcap)
+
+START = 1_700_000_000.0
+COOKED = 113
+REQUEST = (b"GET /index.html HTTP/1.1\r\nHost: www.example.test\r\nUser-Agent: curl/7.88.1\r\n"
+           b"Accept: */*\r\n\r\n")
+ANSWER = (b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nContent-Type: text/html\r\n"
+          b"Content-Length: 5\r\n\r\nhello")
+
+
+def conversation(start=START, port=40000):
+    return tcp_conversation("10.0.0.1", port, "10.0.0.2", 80, REQUEST, ANSWER, start)
+
+
+def dns(name="www.example.test", at=START):
+    query = dns_query(name, 7)
+    answer = struct.pack(">HHHHHH", 7, 0x8180, 1, 1, 0, 0) + query[12:] + (
+        b"\xc0\x0c\0\x01\0\x01\0\0\x01\x2c\0\x04\xc0\0\x02\x07")
+    return [(at, udp("10.0.0.1", 50000, "10.0.0.53", 53, query)),
+            (at + 0.004, udp("10.0.0.53", 53, "10.0.0.1", 50000, answer))]
+
+
+def tls():
+    return tcp_conversation("10.0.0.1", 40001, "203.0.113.9", 443, client_hello("www.example.test"),
+                            b"\x15\x03\x03\0\x02\x02\x28", START)
+
+
+def scan_refused():
+    frames = []
+    for port in range(1000, 1008):
+        at = START + (port - 1000) / 10
+        frames += [(at, tcp("10.0.0.66", 41000 + port, "10.0.0.5", port, 7, 0, SYN)),
+                   (at + 0.001, tcp("10.0.0.5", port, "10.0.0.66", 41000 + port, 0, 8, RST | ACK))]
+    return frames
+
+
+def unanswered():
+    return [(START + i, tcp("10.0.0.1", 42000, "10.0.0.9", 25, 7, 0, SYN)) for i in range(3)]
+
+
+def handshake_times():
+    """Server side 40 ms, client side 10 ms, whatever comes later."""
+    a, b = ("10.0.0.1", 43000, "10.0.0.2", 9999), ("10.0.0.2", 9999, "10.0.0.1", 43000)
+    return [(START, tcp(*a, 100, 0, SYN)), (START + 0.040, tcp(*b, 500, 101, SYN | ACK)),
+            (START + 0.050, tcp(*a, 101, 501, ACK)),
+            (START + 1.0, tcp(*a, 101, 501, PSH | ACK, b"ping")),
+            (START + 1.2, tcp(*b, 501, 105, ACK))]
+
+
+def loss_and_reordering():
+    """Of ten segments c2s, one is sent twice and one comes late into its hole."""
+    a, b = ("10.0.0.1", 43001, "10.0.0.2", 9998), ("10.0.0.2", 9998, "10.0.0.1", 43001)
+    frames = [tcp(*a, 0, 0, SYN), tcp(*b, 0, 1, SYN | ACK), tcp(*a, 1, 1, ACK)]
+    order = [0, 1, 2, 2, 3, 5, 4, 6, 7, 8, 9]
+    frames += [tcp(*a, 1 + 100 * i, 1, PSH | ACK, bytes(100), ident=i + 10) for i in order]
+    frames.append(tcp(*b, 1, 1001, ACK))
+    return [(START + i * 0.001, frame) for i, frame in enumerate(frames)]
+
+
+def ipv6_extensions():
+    """A UDP datagram behind hop-by-hop, routing and destination options."""
+    query = dns_query("six.example.test", 9)
+    datagram = struct.pack(">HHHH", 50001, 53, 8 + len(query), 0) + query
+    options = bytes([43, 0, 1, 4, 0, 0, 0, 0]) + bytes([60, 0, 4, 0, 0, 0, 0, 0]) + bytes(
+        [17, 0, 1, 4, 0, 0, 0, 0])
+    return [(START, ethernet6(ipv6("2001:db8::1", "2001:db8::53", 0, options + datagram)))]
+
+
+def fragmented():
+    query = udp("10.0.0.1", 50002, "10.0.0.7", 7777, b"z" * 3000, ident=77)
+    return [(START + i * 0.001, piece) for i, piece in enumerate(fragments(query, 1480))]
+
+
+def icmp():
+    def echo(kind, source, target):
+        return ethernet(ipv4(source, target, 1, struct.pack(">BBHHH", kind, 0, 0, 1, 1) + b"x" * 48))
+    return [(START, echo(8, "10.0.0.1", "10.0.0.2")), (START + 0.003, echo(0, "10.0.0.2",
+                                                                             "10.0.0.1"))]
+
+
+def port_reuse():
+    """The same five-tuple twice: the second SYN begins a second flow."""
+    return conversation() + conversation(START + 30)
+
+
+def damaged():
+    """Frames cut inside every header, a wrong version, a length beyond the frame; then a good
+    flow, which must still be there."""
+    whole = conversation()[3][1]
+    frames = [whole[:n] for n in (0, 1, 13, 14, 20, 33, 34, 40, 53)]
+    frames += [whole[:14] + bytes([0x75]) + whole[15:], whole[:14] + bytes([0x4F]) + whole[15:],
+               whole[:16] + b"\xff\xff" + whole[18:], whole[:46] + b"\xf0" + whole[47:]]
+    return [(START + i * 0.001, frame) for i, frame in enumerate(frames)] + conversation(START + 1)
+
+
+def half_closed():
+    a, b = ("10.0.0.1", 43002, "10.0.0.2", 9997), ("10.0.0.2", 9997, "10.0.0.1", 43002)
+    return [(START, tcp(*a, 0, 0, SYN)), (START + .01, tcp(*b, 0, 1, SYN | ACK)),
+            (START + .02, tcp(*a, 1, 1, ACK)), (START + .03, tcp(*a, 1, 1, FIN | ACK)),
+            (START + .04, tcp(*b, 1, 2, ACK)), (START + 5, tcp(*b, 1, 2, PSH | ACK, b"late")),
+            (START + 6, tcp(*b, 5, 2, RST))]
+
+
+CASES = {
+    "http": (conversation, ETHERNET),
+    "dns": (dns, ETHERNET),
+    "tls": (tls, ETHERNET),
+    "vlan": (lambda: [(t, tagged(f, 42)) for t, f in conversation()], ETHERNET),
+    "qinq": (lambda: [(t, tagged(f, 100, 42)) for t, f in conversation()], ETHERNET),
+    "linux-cooked": (lambda: [(t, cooked(f)) for t, f in conversation()], COOKED),
+    "raw-ip": (lambda: [(t, f[14:]) for t, f in conversation()], RAW_IP),
+    "ipv6-extensions": (ipv6_extensions, ETHERNET),
+    "fragments": (fragmented, ETHERNET),
+    "icmp": (icmp, ETHERNET),
+    "scan-refused": (scan_refused, ETHERNET),
+    "unanswered": (unanswered, ETHERNET),
+    "handshake-times": (handshake_times, ETHERNET),
+    "loss-and-reordering": (loss_and_reordering, ETHERNET),
+    "port-reuse": (port_reuse, ETHERNET),
+    "half-closed": (half_closed, ETHERNET),
+    "damaged": (damaged, ETHERNET),
+}
+
+
+def write(name, path):
+    make, link = CASES[name]
+    write_pcap(path, make(), link)

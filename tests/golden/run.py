@@ -1,0 +1,50 @@
+"""Holds what `picket-agent --read` says of a capture against what was once found right.
+
+    run.py AGENT NAME             one case; exit status 1 and the difference when it is not the same
+    run.py AGENT --update [NAME]  writes the golden files anew: read the difference before a commit
+"""
+
+import difflib
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import cases
+
+HERE = pathlib.Path(__file__).parent
+
+
+def read(agent, name):
+    """The flows of a case as pretty JSON, one key a line so that differences can be read."""
+    with tempfile.TemporaryDirectory() as folder:
+        capture = pathlib.Path(folder) / f"{name}.pcap"
+        cases.write(name, capture)
+        done = subprocess.run([agent, "--read", capture, "--json"], capture_output=True, text=True,
+                              timeout=60)
+    if done.returncode != 0:
+        sys.exit(f"{name}: exit status {done.returncode}\n{done.stderr}")
+    flows = [json.loads(line) for line in done.stdout.splitlines()]
+    return json.dumps(flows, indent=1, sort_keys=True) + "\n"
+
+
+def main():
+    agent, words = sys.argv[1], sys.argv[2:]
+    update = "--update" in words
+    names = [word for word in words if word != "--update"] or list(cases.CASES)
+    bad = 0
+    for name in names:
+        found, golden = read(agent, name), HERE / f"{name}.json"
+        if update:
+            golden.write_text(found)
+            continue
+        wanted = golden.read_text() if golden.exists() else ""
+        if found != wanted:
+            bad += 1
+            sys.stdout.writelines(difflib.unified_diff(
+                wanted.splitlines(True), found.splitlines(True), f"{name}.json", "found"))
+    sys.exit(1 if bad else 0)
+
+
+main()
