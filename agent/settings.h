@@ -62,6 +62,8 @@ struct settings {
  * fault in faults, which the caller releases with conf_faults_done in either case.
  */
 struct settings *settings_load(const char *path, struct conf_faults *faults);
+/* Settings for one pass over a capture file: all defaults, no name. NULL and e on failure. */
+struct settings *settings_for_file(const char *path, struct err *e);
 void settings_free(struct settings *s);
 
 /* The level named by log.level. */

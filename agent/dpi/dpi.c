@@ -61,7 +61,7 @@ static int switch_off(struct ndpi_detection_module_struct *module, NDPI_PROTOCOL
     if (id < 0) {
         return err_set(e, ERR_CONFIG, "dpi.disabled: nDPI knows no protocol \"%s\"", name);
     }
-    NDPI_DEL_PROTOCOL_FROM_BITMASK(*all, (unsigned)id);
+    all->fds_bits[(unsigned)id / NDPI_BITS] &= ~(1u << ((unsigned)id % NDPI_BITS));
     return 0;
 }
 

@@ -66,14 +66,16 @@ static void follow_tcp(struct flow *f, const struct packet *p, enum flow_dir dir
     }
 }
 
-void flow_note(struct flow *f, const struct packet *p, enum flow_dir dir)
+bool flow_note(struct flow *f, const struct packet *p, enum flow_dir dir)
 {
+    bool open = f->account_open;
+    uint64_t end_ns = f->end_ns;
     f->sum.bytes[dir] += p->ip_len;
     f->sum.packets[dir]++;
     if (p->time_ns > f->last_ns) {
         f->last_ns = p->time_ns;
     }
-    if (!f->account_open) {
+    if (!open) {
         f->account_open = true;
         f->account_ns = p->time_ns;
     }
@@ -83,6 +85,7 @@ void flow_note(struct flow *f, const struct packet *p, enum flow_dir dir)
     if (p->ends.protocol == PROTO_TCP && !p->later_fragment) {
         follow_tcp(f, p, dir);
     }
+    return !open || f->end_ns != end_ns;
 }
 
 void flow_end(struct flow *f, enum flow_status status, uint64_t now_ns)
@@ -103,4 +106,10 @@ bool flow_is_reused(const struct flow *f, const struct packet *p)
         return p->tcp.seq != f->tcp.syn_seq; /* else the same SYN once more */
     }
     return f->end_ns != 0 || !f->tcp.syn_ack_seen; /* captured after its answer: no new one */
+}
+
+uint64_t flow_bps(const struct flow *f, uint64_t now_ns)
+{
+    const uint64_t fresh_ns = 5000000000ull; /* two account periods and a little */
+    return now_ns > f->last_ns + fresh_ns ? 0 : f->bps;
 }

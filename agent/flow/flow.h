@@ -72,10 +72,15 @@ struct flow {
 /* Sets up a new flow from its first packet; key, tag and self are the table's and stand already. */
 void flow_begin(struct flow *f, uint64_t id, uint8_t source, const struct packet *p,
                 enum flow_dir dir);
-/* Takes in a packet of the flow: sums, flags, status. */
-void flow_note(struct flow *f, const struct packet *p, enum flow_dir dir);
+/*
+ * Takes in a packet of the flow: sums, flags, status. True when the flow may now be due earlier
+ * than planned.
+ */
+bool flow_note(struct flow *f, const struct packet *p, enum flow_dir dir);
 /* Ends the flow with a status at now_ns, unless it has ended before. */
 void flow_end(struct flow *f, enum flow_status status, uint64_t now_ns);
+/* Bits/s over the last account period, 0 once that is long past. */
+uint64_t flow_bps(const struct flow *f, uint64_t now_ns);
 /* True when the packet is the SYN of another connection on the same addresses and ports. */
 bool flow_is_reused(const struct flow *f, const struct packet *p);
 /* Which side of a new flow is the client: DIR_C2S when the packet's sender is. */

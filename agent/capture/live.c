@@ -1,0 +1,166 @@
+/*
+ * Live interfaces by libpcap: AF_PACKET with TPACKET_V3, non-blocking, so that the worker polls
+ * the descriptor itself (a blocking dispatch does not return on a silent wire). "any" gives Linux
+ * cooked packets of all interfaces.
+ */
+#include "agent/capture/kind.h"
+
+#include <linux/if_packet.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { BLOCK_TIMEOUT_MS = 15 }; /* how long the kernel may gather packets before it tells us */
+
+struct live_source {
+    struct source head;
+    pcap_t *pcap;
+    int link_type;
+    uint32_t dropped; /* pcap's count when last asked; wraps */
+};
+
+struct hand_on {
+    packet_fn fn;
+    void *arg;
+    int link_type;
+};
+
+static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
+{
+    struct hand_on hand;
+    memcpy(&hand, user, sizeof hand);
+    struct packet_view view = {
+        .bytes = bytes,
+        .caplen = header->caplen,
+        .len = header->len,
+        /* Opened with nanosecond stamps: tv_usec holds nanoseconds. */
+        .time_ns = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec,
+        .link_type = hand.link_type,
+    };
+    hand.fn(&view, hand.arg);
+}
+
+static enum source_result live_read(struct source *s, unsigned limit, uint64_t now_ns, packet_fn fn,
+                                    void *arg)
+{
+    struct live_source *live = (struct live_source *)s;
+    struct hand_on hand = {.fn = fn, .arg = arg, .link_type = live->link_type};
+    (void)now_ns; /* the wire has its own pace */
+    int count = pcap_dispatch(live->pcap, (int)limit, on_packet, (u_char *)&hand);
+    if (count < 0) {
+        (void)snprintf(s->error, sizeof s->error, "%s", pcap_geterr(live->pcap)); /* may be cut */
+        return SOURCE_ERROR;
+    }
+    return (unsigned)count == limit ? SOURCE_MORE : SOURCE_AGAIN;
+}
+
+static void live_stats(struct source *s, uint64_t *dropped)
+{
+    struct live_source *live = (struct live_source *)s;
+    struct pcap_stat stat = {0};
+    if (pcap_stats(live->pcap, &stat) == 0) {
+        *dropped += (uint32_t)(stat.ps_drop - live->dropped);
+        live->dropped = stat.ps_drop;
+    }
+}
+
+static void live_close(struct source *s)
+{
+    struct live_source *live = (struct live_source *)s;
+    if (live->pcap != NULL) {
+        pcap_close(live->pcap);
+    }
+    free(live);
+}
+
+static const struct source_ops live_ops = {
+    .read = live_read,
+    .stats = live_stats,
+    .close = live_close,
+};
+
+static void set_up(pcap_t *pcap, const char *interface, const struct source_options *options)
+{
+    /* These fail only on an active handle. */
+    (void)pcap_set_snaplen(pcap, (int)options->snaplen);
+    (void)pcap_set_buffer_size(pcap, (int)options->ring);
+    (void)pcap_set_timeout(pcap, BLOCK_TIMEOUT_MS);
+    (void)pcap_set_promisc(pcap, strcmp(interface, "any") != 0);
+    /* Not every kernel offers nanoseconds; libpcap then scales what it has. */
+    (void)pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO);
+}
+
+static int activate(pcap_t *pcap, const char *interface, struct err *e)
+{
+    int result = pcap_activate(pcap);
+    if (result < 0) {
+        const char *why = pcap_geterr(pcap);
+        return err_set(e, ERR_IO, "%s: %s", interface,
+                       why[0] != '\0' ? why : pcap_statustostr(result));
+    }
+    char buf[PCAP_ERRBUF_SIZE];
+    if (pcap_setnonblock(pcap, 1, buf) != 0) {
+        return err_set(e, ERR_IO, "%s: %s", interface, buf);
+    }
+    return 0;
+}
+
+static int set_filter(pcap_t *pcap, const char *text, struct err *e)
+{
+    if (text[0] == '\0') {
+        return 0;
+    }
+    struct bpf_program program;
+    if (pcap_compile(pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN) != 0) {
+        return err_set(e, ERR_CONFIG, "capture.filter: %s", pcap_geterr(pcap));
+    }
+    int result = pcap_setfilter(pcap, &program);
+    pcap_freecode(&program);
+    return result == 0 ? 0 : err_set(e, ERR_IO, "capture.filter: %s", pcap_geterr(pcap));
+}
+
+/* Workers of one interface form a group; the kernel keeps each flow with one of them. */
+static int join_fanout(pcap_t *pcap, const struct source_options *options, struct err *e)
+{
+    if (options->fanout < 2) {
+        return 0;
+    }
+    unsigned mode = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG;
+    unsigned value = options->fanout_group | mode << 16;
+    if (setsockopt(pcap_fileno(pcap), SOL_PACKET, PACKET_FANOUT, &value, sizeof value) != 0) {
+        return err_set_errno(e, "cannot share the interface between workers");
+    }
+    return 0;
+}
+
+struct source *source_open_live(const char *interface, const struct source_options *options,
+                                struct err *e)
+{
+    char buf[PCAP_ERRBUF_SIZE] = "";
+    struct live_source *live = calloc(1, sizeof *live);
+    if (live == NULL) {
+        (void)err_set(e, ERR_NOMEM, "no memory for a source");
+        return NULL;
+    }
+    live->head = (struct source){.ops = &live_ops, .fd = -1, .live = true};
+    (void)source_label(interface, live->head.label);
+    live->pcap = pcap_create(interface, buf);
+    if (live->pcap == NULL) {
+        (void)err_set(e, ERR_IO, "%s: %s", interface, buf);
+        goto out;
+    }
+    set_up(live->pcap, interface, options);
+    if (activate(live->pcap, interface, e) != 0 ||
+        set_filter(live->pcap, options->filter, e) != 0 ||
+        join_fanout(live->pcap, options, e) != 0) {
+        goto out;
+    }
+    live->link_type = pcap_datalink(live->pcap);
+    live->head.fd = pcap_get_selectable_fd(live->pcap);
+    return &live->head;
+out:
+    live_close(&live->head);
+    return NULL;
+}

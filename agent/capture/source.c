@@ -1,0 +1,143 @@
+#include "agent/capture/source.h"
+
+#include "agent/capture/kind.h"
+
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char file_prefix[] = "file:";
+
+bool source_is_file(const char *word)
+{
+    return strncmp(word, file_prefix, sizeof file_prefix - 1) == 0;
+}
+
+/* Copies len bytes as text, cut to fit. */
+static void copy_cut(char *to, size_t size, const char *from, size_t len)
+{
+    if (len >= size) {
+        len = size - 1;
+    }
+    memcpy(to, from, len);
+    to[len] = '\0';
+}
+
+static int parse_pace(const char *text, double *pace, struct err *e)
+{
+    char *end = NULL;
+    *pace = strtod(text, &end);
+    if (end == text || *end != '\0' || !(*pace >= 0 && *pace <= 1000)) {
+        return err_set(e, ERR_CONFIG, "pace \"%s\": use a number from 0 to 1000", text);
+    }
+    return 0;
+}
+
+static int parse_option(const char *text, struct file_word *word, struct err *e)
+{
+    if (strcmp(text, "loop") == 0 || strcmp(text, "loop=1") == 0) {
+        word->loop = true;
+        return 0;
+    }
+    if (strcmp(text, "keep-time") == 0) {
+        word->keep_time = true;
+        return 0;
+    }
+    if (strncmp(text, "pace=", 5) == 0) {
+        return parse_pace(text + 5, &word->pace, e);
+    }
+    if (strncmp(text, "name=", 5) == 0 && text[5] != '\0') {
+        copy_cut(word->label, sizeof word->label, text + 5, strlen(text + 5));
+        return 0;
+    }
+    return err_set(e, ERR_CONFIG, "option \"%s\": use loop, pace=N, keep-time or name=TEXT", text);
+}
+
+static int parse_options(const char *text, struct file_word *word, struct err *e)
+{
+    while (*text != '\0') {
+        char option[64];
+        size_t len = strcspn(text, "&");
+        copy_cut(option, sizeof option, text, len);
+        if (parse_option(option, word, e) != 0) {
+            return -1;
+        }
+        text += len;
+        text += *text == '&';
+    }
+    if (word->loop && word->keep_time) {
+        return err_set(e, ERR_CONFIG, "a loop cannot keep its times");
+    }
+    return 0;
+}
+
+/* "/captures/branch-office.pcap" is labelled "branch-office". */
+static void label_of_path(const char *path, char *label)
+{
+    const char *slash = strrchr(path, '/');
+    const char *base = slash == NULL ? path : slash + 1;
+    const char *dot = strrchr(base, '.');
+    size_t len = dot == NULL || dot == base ? strlen(base) : (size_t)(dot - base);
+    copy_cut(label, SOURCE_LABEL_SIZE, base, len);
+}
+
+static int parse_file(const char *word, struct file_word *file, struct err *e)
+{
+    const char *path = word + sizeof file_prefix - 1;
+    size_t len = strcspn(path, "?");
+    *file = (struct file_word){.pace = 1};
+    if (len == 0 || len >= sizeof file->path) {
+        return err_set(e, ERR_CONFIG, "\"%s\": a path of 1 to %zu characters is wanted", word,
+                       sizeof file->path - 1);
+    }
+    copy_cut(file->path, sizeof file->path, path, len);
+    label_of_path(file->path, file->label);
+    const char *options = path + len;
+    if (*options == '?' && parse_options(options + 1, file, e) != 0) {
+        return err_wrap(e, "\"%s\"", word);
+    }
+    return 0;
+}
+
+int source_check(const char *word, struct err *e)
+{
+    if (source_is_file(word)) {
+        struct file_word file;
+        return parse_file(word, &file, e);
+    }
+    if (word[0] == '\0' || strlen(word) >= IF_NAMESIZE) {
+        return err_set(e, ERR_CONFIG, "\"%s\" is no name of an interface", word);
+    }
+    return 0;
+}
+
+char *source_label(const char *word, char *buf)
+{
+    struct file_word file;
+    if (source_is_file(word) && parse_file(word, &file, NULL) == 0) {
+        copy_cut(buf, SOURCE_LABEL_SIZE, file.label, strlen(file.label));
+    } else {
+        copy_cut(buf, SOURCE_LABEL_SIZE, word, strlen(word));
+    }
+    return buf;
+}
+
+struct source *source_open(const char *word, const struct source_options *options, struct err *e)
+{
+    if (source_check(word, e) != 0) {
+        return NULL;
+    }
+    if (!source_is_file(word)) {
+        return source_open_live(word, options, e);
+    }
+    struct file_word file;
+    return parse_file(word, &file, e) == 0 ? source_open_file(&file, options, e) : NULL;
+}
+
+void source_close(struct source *s)
+{
+    if (s != NULL) {
+        s->ops->close(s);
+    }
+}

@@ -1,0 +1,69 @@
+#include "agent/emit.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define WAKE_PERIOD_NS 20000000ull /* control drains in bigger gulps, and no record waits long */
+
+bool emit_flow(struct emitter *em, struct flow *f, uint64_t now_ns)
+{
+    struct record *r = ring_reserve(em->lane->flows);
+    if (r == NULL) {
+        return false;
+    }
+    r->at_ns = now_ns;
+    r->new_risks = 0;
+    r->kind = RECORD_FLOW;
+    flow_fill_record(em->table, f, em->labels[f->source], &r->flow);
+    ring_commit(em->lane->flows);
+    flow_mark_reported(f, now_ns);
+    em->pending = true;
+    return true;
+}
+
+void emit_risks(struct emitter *em, struct flow *f, uint64_t now_ns)
+{
+    struct record *r = ring_reserve(em->lane->flows);
+    if (r == NULL) {
+        return; /* still untold: tried again with the flow's next news */
+    }
+    r->at_ns = now_ns;
+    r->new_risks = f->risks & ~f->risks_told;
+    r->kind = RECORD_RISK;
+    flow_fill_totals(em->table, f, em->labels[f->source], &r->flow);
+    memset(r->flow.bytes, 0, sizeof r->flow.bytes);
+    memset(r->flow.packets, 0, sizeof r->flow.packets);
+    memset(r->flow.retransmitted, 0, sizeof r->flow.retransmitted);
+    memset(r->flow.out_of_order, 0, sizeof r->flow.out_of_order);
+    r->flow.final = false;
+    ring_commit(em->lane->flows);
+    f->risks_told = f->risks;
+    em->pending = true;
+    em->urgent = true;
+}
+
+void emit_account(struct emitter *em, struct flow *f, uint64_t now_ns)
+{
+    struct account *a = ring_reserve(em->lane->accounts);
+    if (a == NULL) {
+        f->account_ns = now_ns; /* asked again a period later; the bytes stay */
+        return;
+    }
+    flow_fill_account(f, now_ns, a);
+    ring_commit(em->lane->accounts);
+    em->pending = true;
+}
+
+void emit_wake(struct emitter *em, uint64_t wall_ns, bool idle)
+{
+    bool due = idle || em->urgent || wall_ns - em->told_ns >= WAKE_PERIOD_NS;
+    if (!em->pending || !due) {
+        return;
+    }
+    const uint64_t one = 1;
+    /* A full counter means that control has long been woken. */
+    (void)!write(em->to_control, &one, sizeof one);
+    em->told_ns = wall_ns;
+    em->pending = false;
+    em->urgent = false;
+}

@@ -1,0 +1,30 @@
+/*
+ * How a worker's news leave: records into the rings of its lane, and a wake-up for control.
+ * A full ring loses nothing that can wait: deltas stay with the flow until its next record.
+ */
+#pragma once
+
+#include "agent/engine_link.h"
+#include "agent/flow/fill.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct emitter {
+    struct engine_lane *lane;
+    int to_control; /* eventfd */
+    const struct flow_table *table;
+    const char *labels[ENGINE_MAX_SOURCES]; /* names of the sources by index; borrowed */
+    uint64_t told_ns;                       /* when control was last woken */
+    bool pending;                           /* records wait that control has not been woken for */
+    bool urgent;                            /* one of them cannot wait */
+};
+
+/* What happened since the flow's last record; false when the ring is full. */
+bool emit_flow(struct emitter *em, struct flow *f, uint64_t now_ns);
+/* The flow as it is, with the risks that control has not heard of yet. */
+void emit_risks(struct emitter *em, struct flow *f, uint64_t now_ns);
+/* The open account period; when the ring is full it stays open. */
+void emit_account(struct emitter *em, struct flow *f, uint64_t now_ns);
+/* Wakes control when records wait: at once for risks, else every few milliseconds or when idle. */
+void emit_wake(struct emitter *em, uint64_t wall_ns, bool idle);

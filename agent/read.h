@@ -1,0 +1,13 @@
+/* picket-agent --read FILE: one capture file through the engine's whole way, in this process. */
+#pragma once
+
+#include <stdbool.h>
+
+struct read_options {
+    const char *path;
+    bool json;    /* one line a flow, in order of the first packet; else a table */
+    unsigned top; /* rows of the table */
+};
+
+/* Returns the exit status: 0, or 1 when the file cannot be read to its end. */
+int read_file(const struct read_options *options);

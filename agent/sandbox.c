@@ -1,0 +1,344 @@
+/*
+ * How the walls are built: libcap, Landlock by its system calls (glibc has no wrappers), and
+ * libseccomp. The engine gets an allow list, where a forbidden call ends the process at once but
+ * for opening files, which libraries try by habit and may fail. Control, which resolves names and
+ * talks TLS, gets a deny list.
+ */
+#include "agent/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <net/if.h>
+#include <seccomp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifdef PICKET_SANITIZED
+enum { WALLS = 0 };
+#else
+enum { WALLS = 1 };
+#endif
+
+/* File rights by Landlock's ABI version; the header may be older than the kernel. */
+enum landlock_abi { ABI_FILES = 1, ABI_REFER = 2, ABI_TRUNCATE = 3 };
+#define RIGHTS_FILES   ((1ull << 13) - 1)
+#define RIGHT_REFER    (1ull << 13)
+#define RIGHT_TRUNCATE (1ull << 14)
+#define RIGHTS_READ    (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+
+static int set_capabilities(const cap_value_t *keep, int count, struct err *e)
+{
+    cap_t caps = cap_init();
+    int result = caps == NULL ? -1 : 0;
+    if (result == 0 && count > 0) {
+        result = cap_set_flag(caps, CAP_PERMITTED, count, keep, CAP_SET) |
+                 cap_set_flag(caps, CAP_EFFECTIVE, count, keep, CAP_SET);
+    }
+    if (result == 0) {
+        result = cap_set_proc(caps);
+    }
+    if (result != 0) {
+        (void)err_set_errno(e, "cannot drop capabilities");
+    }
+    if (caps != NULL) {
+        (void)cap_free(caps); /* fails only for a wrong address */
+    }
+    return result == 0 ? 0 : -1;
+}
+
+static bool may(cap_value_t capability)
+{
+    cap_flag_value_t value = CAP_CLEAR;
+    cap_t caps = cap_get_proc();
+    if (caps != NULL) {
+        (void)cap_get_flag(caps, capability, CAP_PERMITTED, &value); /* stays clear on failure */
+        (void)cap_free(caps);
+    }
+    return value == CAP_SET;
+}
+
+int sandbox_parent(struct err *e)
+{
+    static const cap_value_t keep[] = {CAP_NET_RAW};
+    return set_capabilities(keep, may(CAP_NET_RAW) ? 1 : 0, e);
+}
+
+static int forbid_new_rights(struct err *e)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        return err_set_errno(e, "cannot forbid new rights");
+    }
+    return 0;
+}
+
+/* The version of Landlock that the kernel offers; 0: none. */
+static int landlock_version(void)
+{
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    return version < 0 ? 0 : (int)version;
+}
+
+static uint64_t landlock_rights(int version)
+{
+    uint64_t rights = RIGHTS_FILES;
+    rights |= version >= ABI_REFER ? RIGHT_REFER : 0;
+    rights |= version >= ABI_TRUNCATE ? RIGHT_TRUNCATE : 0;
+    return rights;
+}
+
+static int landlock_allow(int ruleset, const char *path, uint64_t rights, struct err *e)
+{
+    struct landlock_path_beneath_attr rule = {
+        .allowed_access = rights,
+        .parent_fd = open(path, O_PATH | O_CLOEXEC),
+    };
+    if (rule.parent_fd < 0) {
+        return err_set_errno(e, "cannot open %s for Landlock", path);
+    }
+    long result = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+    if (result != 0) {
+        (void)err_set_errno(e, "Landlock refuses a rule for %s", path);
+    }
+    (void)close(rule.parent_fd); /* only a path */
+    return result == 0 ? 0 : -1;
+}
+
+/* Everything is forbidden but writing below `writable` and, with read_all, reading. */
+static int landlock_enter(const char *const *writable, size_t count, bool read_all, bool *active,
+                          struct err *e)
+{
+    int version = landlock_version();
+    if (version == 0) {
+        return 0; /* best effort: the caller tells */
+    }
+    struct landlock_ruleset_attr attr = {.handled_access_fs = landlock_rights(version)};
+    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+    if (ruleset < 0) {
+        return err_set_errno(e, "Landlock makes no ruleset");
+    }
+    int result = read_all ? landlock_allow(ruleset, "/", RIGHTS_READ, e) : 0;
+    uint64_t all_but_exec = attr.handled_access_fs & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE;
+    for (size_t i = 0; i < count && result == 0; i++) {
+        result = landlock_allow(ruleset, writable[i], all_but_exec, e);
+    }
+    if (result == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) {
+        result = err_set_errno(e, "Landlock does not close");
+    }
+    (void)close(ruleset); /* in force or not, it is not needed any more */
+    *active = result == 0;
+    return result;
+}
+
+int sandbox_engine(struct sandbox_state *state, struct err *e)
+{
+    *state = (struct sandbox_state){0};
+    if (WALLS == 0) {
+        return 0;
+    }
+    if (set_capabilities(NULL, 0, e) != 0 || forbid_new_rights(e) != 0) {
+        return -1;
+    }
+    state->capabilities = true;
+    return landlock_enter(NULL, 0, false, &state->landlock, e);
+}
+
+/* What reading packets, waiting, memory and ending take. */
+static const char *const engine_allowed[] = {
+    "read",
+    "readv",
+    "pread64",
+    "write",
+    "writev",
+    "lseek",
+    "close",
+    "dup",
+    "fcntl",
+    "fstat",
+    "newfstatat",
+    "poll",
+    "ppoll",
+    "getsockopt",
+    "recvfrom",
+    "recvmsg",
+    "futex",
+    "clock_gettime",
+    "clock_nanosleep",
+    "nanosleep",
+    "gettimeofday",
+    "munmap",
+    "mremap",
+    "madvise",
+    "brk",
+    "exit",
+    "exit_group",
+    "rt_sigreturn",
+    "rt_sigprocmask",
+    "rt_sigtimedwait",
+    "rt_sigaction",
+    "restart_syscall",
+    "getpid",
+    "gettid",
+    "tgkill",
+    "getrandom",
+    "sched_yield",
+    "sched_getaffinity",
+    "set_robust_list",
+    "rseq",
+    "sigaltstack",
+    "getrusage",
+};
+
+/* Tried by libraries that can do without: they are told no. */
+static const char *const engine_refused[] = {
+    "open", "openat", "openat2",  "access",     "faccessat", "faccessat2",
+    "stat", "lstat",  "readlink", "readlinkat", "prctl",
+};
+
+/* libpcap asks whether its interface is still there. */
+static const unsigned long engine_ioctls[] = {SIOCGIFINDEX, SIOCGIFFLAGS, SIOCGIFNAME};
+
+static int add_rules(scmp_filter_ctx ctx, uint32_t action, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int call = seccomp_syscall_resolve_name(names[i]);
+        if (call == __NR_SCMP_ERROR) {
+            continue; /* this machine has no such call */
+        }
+        int result = seccomp_rule_add(ctx, action, call, 0);
+        if (result != 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+static int engine_rules(scmp_filter_ctx ctx)
+{
+    enum { ALLOWED = sizeof engine_allowed / sizeof engine_allowed[0] };
+    enum { REFUSED = sizeof engine_refused / sizeof engine_refused[0] };
+    int result = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1); /* all threads at once */
+    result |= add_rules(ctx, SCMP_ACT_ALLOW, engine_allowed, ALLOWED);
+    result |= add_rules(ctx, SCMP_ACT_ERRNO(EACCES), engine_refused, REFUSED);
+    /* Memory, but none that can be executed. */
+    result |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+                               SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    result |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+                               SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    for (size_t i = 0; i < sizeof engine_ioctls / sizeof engine_ioctls[0]; i++) {
+        result |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                                   SCMP_A1(SCMP_CMP_EQ, engine_ioctls[i]));
+    }
+    return result;
+}
+
+static int load_filter(scmp_filter_ctx ctx, int (*rules)(scmp_filter_ctx), struct err *e)
+{
+    int result = ctx == NULL ? -ENOMEM : rules(ctx);
+    if (result == 0) {
+        result = seccomp_load(ctx);
+    }
+    seccomp_release(ctx);
+    if (result != 0) {
+        return err_set(e, ERR_IO, "seccomp does not load (error %d)", result);
+    }
+    return 0;
+}
+
+int sandbox_engine_calls(struct sandbox_state *state, struct err *e)
+{
+    if (WALLS == 0) {
+        return 0;
+    }
+    if (load_filter(seccomp_init(SCMP_ACT_KILL_PROCESS), engine_rules, e) != 0) {
+        return -1;
+    }
+    state->seccomp = true;
+    return 0;
+}
+
+static const char *const control_refused[] = {
+    "execve",
+    "execveat",
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "mount",
+    "umount2",
+    "move_mount",
+    "fsmount",
+    "pivot_root",
+    "chroot",
+    "unshare",
+    "setns",
+    "bpf",
+    "perf_event_open",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "kexec_load",
+    "kexec_file_load",
+    "add_key",
+    "request_key",
+    "keyctl",
+    "userfaultfd",
+    "reboot",
+    "swapon",
+    "swapoff",
+    "acct",
+    "settimeofday",
+    "clock_settime",
+    "open_by_handle_at",
+};
+
+static int control_rules(scmp_filter_ctx ctx)
+{
+    enum { REFUSED = sizeof control_refused / sizeof control_refused[0] };
+    enum { SOCKET_TYPE_MASK = 0xf }; /* without SOCK_CLOEXEC and SOCK_NONBLOCK */
+    const uint32_t no = SCMP_ACT_ERRNO(EPERM);
+    int result = add_rules(ctx, no, control_refused, REFUSED);
+    result |= seccomp_rule_add(ctx, no, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_PACKET));
+    result |= seccomp_rule_add(ctx, no, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_NE, AF_NETLINK),
+                               SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, SOCK_RAW));
+    return result;
+}
+
+int sandbox_control(const char *const *writable, size_t count, struct sandbox_state *state,
+                    struct err *e)
+{
+    *state = (struct sandbox_state){0};
+    if (WALLS == 0) {
+        return 0;
+    }
+    if (set_capabilities(NULL, 0, e) != 0 || forbid_new_rights(e) != 0) {
+        return -1;
+    }
+    state->capabilities = true;
+    if (landlock_enter(writable, count, true, &state->landlock, e) != 0 ||
+        load_filter(seccomp_init(SCMP_ACT_ALLOW), control_rules, e) != 0) {
+        return -1;
+    }
+    state->seccomp = true;
+    return 0;
+}
+
+char *sandbox_describe(const struct sandbox_state *state, char *buf, size_t size)
+{
+    if (WALLS == 0) {
+        (void)snprintf(buf, size, "none: this build has sanitizers");
+        return buf;
+    }
+    (void)snprintf(buf, size, "%s, %s, %s",
+                   state->capabilities ? "no capabilities" : "capabilities kept",
+                   state->landlock ? "Landlock" : "no Landlock in this kernel",
+                   state->seccomp ? "seccomp" : "no seccomp");
+    return buf;
+}

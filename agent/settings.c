@@ -1,0 +1,396 @@
+#include "agent/settings.h"
+
+#include "agent/capture/source.h"
+#include "agent/engine_link.h"
+#include "common/wire/subjects.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KIB       1024ll
+#define MIB       (1024 * KIB)
+#define GIB       (1024 * MIB)
+#define SECOND    1000ll
+#define MINUTE    (60 * SECOND)
+#define AT(field) offsetof(struct settings, field)
+
+static int check_level(const char *value, struct err *e)
+{
+    enum log_level level;
+    if (log_level_parse(value, &level) != 0) {
+        return err_set(e, ERR_CONFIG, "use debug, info, warn or error");
+    }
+    return 0;
+}
+
+static int check_filter(const char *value, struct err *e)
+{
+    if (strlen(value) >= SOURCE_FILTER_SIZE) {
+        return err_set(e, ERR_CONFIG, "use at most %d characters", SOURCE_FILTER_SIZE - 1);
+    }
+    return 0;
+}
+
+static const struct conf_row rows[] = {
+    {.key = "name",
+     .type = CONF_TEXT,
+     .offset = AT(name),
+     .fallback = "",
+     .help =
+         "Name of this instance, [a-z0-9][a-z0-9-]{0,62}; required, its identity, never changed."},
+    {.key = "site",
+     .type = CONF_TEXT,
+     .offset = AT(site),
+     .fallback = "",
+     .help = "Name of the site, for the log; the centre knows it from the token."},
+    {.key = "token_file",
+     .type = CONF_TEXT,
+     .offset = AT(token_file),
+     .fallback = "",
+     .help =
+         "File with the enrolment token; empty: PICKET_TOKEN is read. Not needed once enrolled."},
+    {.key = "nats.urls",
+     .type = CONF_LIST,
+     .offset = AT(nats_urls),
+     .fallback = "nats://127.0.0.1:4222",
+     .help = "Addresses of the centre's NATS servers, nats:// or tls://."},
+    {.key = "nats.ca",
+     .type = CONF_TEXT,
+     .offset = AT(nats_ca),
+     .fallback = "",
+     .help =
+         "PEM file of the authority that signed the server's certificate; empty: the system's."},
+    {.key = "capture.sources",
+     .type = CONF_LIST,
+     .offset = AT(capture_sources),
+     .fallback = "any",
+     .help =
+         "Interfaces to read (\"eth0\", or \"any\" for all), and capture files as "
+         "\"file:PATH?OPTIONS\": \"loop\" begins again at the end, \"pace=N\" is the speed (1 the "
+         "file's own, 0 as fast as it goes), \"keep-time\" leaves its times as they are, "
+         "\"name=TEXT\" labels it. At most 8."},
+    {.key = "capture.filter",
+     .type = CONF_TEXT,
+     .offset = AT(capture_filter),
+     .fallback = "",
+     .check = check_filter,
+     .help = "Packets to read, in the language of pcap-filter(7); empty: all."},
+    {.key = "capture.workers",
+     .type = CONF_INT,
+     .offset = AT(capture_workers),
+     .fallback = "1",
+     .min = 1,
+     .max = ENGINE_MAX_WORKERS,
+     .help = "Threads that share the packets of live interfaces; files are read by the first."},
+    {.key = "capture.ring",
+     .type = CONF_BYTES,
+     .offset = AT(capture_ring),
+     .fallback = "64MiB",
+     .min = 1 * MIB,
+     .max = 1 * GIB,
+     .help = "Size of the kernel's ring of each interface and worker."},
+    {.key = "capture.snaplen",
+     .type = CONF_BYTES,
+     .offset = AT(capture_snaplen),
+     .fallback = "65535",
+     .min = 128,
+     .max = 262144,
+     .help = "Bytes kept of each packet; DPI wants whole packets."},
+    {.key = "flow.max",
+     .type = CONF_INT,
+     .offset = AT(flow_max),
+     .fallback = "131072",
+     .min = 64,
+     .max = 16777216,
+     .help = "Live flows of each worker; packets of further ones are counted and refused."},
+    {.key = "flow.idle_tcp",
+     .type = CONF_DURATION,
+     .offset = AT(flow_idle_tcp),
+     .fallback = "300s",
+     .min = SECOND,
+     .max = 120 * MINUTE,
+     .help = "Silence after which a TCP connection counts as ended."},
+    {.key = "flow.idle_udp",
+     .type = CONF_DURATION,
+     .offset = AT(flow_idle_udp),
+     .fallback = "30s",
+     .min = SECOND,
+     .max = 120 * MINUTE,
+     .help = "The same for UDP."},
+    {.key = "flow.idle_other",
+     .type = CONF_DURATION,
+     .offset = AT(flow_idle_other),
+     .fallback = "10s",
+     .min = SECOND,
+     .max = 120 * MINUTE,
+     .help = "The same for ICMP and all else."},
+    {.key = "flow.unanswered",
+     .type = CONF_DURATION,
+     .offset = AT(flow_unanswered),
+     .fallback = "5s",
+     .min = SECOND,
+     .max = 2 * MINUTE,
+     .help = "How long a SYN may wait for its answer."},
+    {.key = "flow.linger",
+     .type = CONF_DURATION,
+     .offset = AT(flow_linger),
+     .fallback = "10s",
+     .min = SECOND,
+     .max = 5 * MINUTE,
+     .help = "How long an ended flow stays in the live view; its record leaves at once."},
+    {.key = "flow.report",
+     .type = CONF_DURATION,
+     .offset = AT(flow_report),
+     .fallback = "60s",
+     .min = 5 * SECOND,
+     .max = 60 * MINUTE,
+     .help = "How often a living flow leaves a record of what happened since the last one."},
+    {.key = "dpi.enabled",
+     .type = CONF_BOOL,
+     .offset = AT(dpi_enabled),
+     .fallback = "true",
+     .help = "Look into packets for protocol, application and risks."},
+    {.key = "dpi.disabled",
+     .type = CONF_LIST,
+     .offset = AT(dpi_disabled),
+     .fallback = "",
+     .help = "Protocols, by nDPI name, whose dissectors are switched off."},
+    {.key = "dpi.max_states",
+     .type = CONF_INT,
+     .offset = AT(dpi_max_states),
+     .fallback = "65536",
+     .min = 64,
+     .max = 4194304,
+     .help = "Flows in inspection at one time, of each worker (about 1.4 KB each); further ones go "
+             "without."},
+    {.key = "networks.local",
+     .type = CONF_LIST,
+     .offset = AT(networks_local),
+     .fallback = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 127.0.0.0/8 ::1/128 "
+                 "fe80::/10 fc00::/7",
+     .reloadable = true,
+     .help = "Networks whose hosts count as local."},
+    {.key = "hosts.max",
+     .type = CONF_INT,
+     .offset = AT(hosts_max),
+     .fallback = "65536",
+     .min = 64,
+     .max = 4194304,
+     .help = "Hosts kept in the host table; traffic of further ones is counted as a whole."},
+    {.key = "spool.dir",
+     .type = CONF_TEXT,
+     .offset = AT(spool_dir),
+     .fallback = "/var/lib/picket/agent",
+     .help = "Folder for identity, spool and alert state."},
+    {.key = "spool.cap",
+     .type = CONF_BYTES,
+     .offset = AT(spool_cap),
+     .fallback = "2GiB",
+     .min = 1 * MIB,
+     .max = 1024 * GIB,
+     .help = "Size of the spool; when it is full the oldest flows go first, alerts last, and every "
+             "drop is reported."},
+    {.key = "log.level",
+     .type = CONF_TEXT,
+     .offset = AT(log_level),
+     .fallback = "info",
+     .check = check_level,
+     .reloadable = true,
+     .help = "Lowest level that is logged: debug, info, warn or error."},
+    {.key = "detect.scan_ports",
+     .type = CONF_INT,
+     .offset = AT(detect_scan_ports),
+     .fallback = "20",
+     .min = 3,
+     .max = 65535,
+     .reloadable = true,
+     .help = "Ports of one host that a source tries in vain within detect.window before it counts "
+             "as a port scan."},
+    {.key = "detect.scan_hosts",
+     .type = CONF_INT,
+     .offset = AT(detect_scan_hosts),
+     .fallback = "50",
+     .min = 3,
+     .max = 65535,
+     .reloadable = true,
+     .help = "Hosts on which a source tries one port in vain within detect.window before it counts "
+             "as a sweep."},
+    {.key = "detect.window",
+     .type = CONF_DURATION,
+     .offset = AT(detect_window),
+     .fallback = "60s",
+     .min = 5 * SECOND,
+     .max = 60 * MINUTE,
+     .reloadable = true,
+     .help = "Time over which attempts are counted."},
+};
+
+enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
+
+static void check_name(const struct settings *s, struct conf_faults *faults)
+{
+    if (!name_is_valid(s->name)) {
+        conf_fault(faults, "name: \"%s\" is no name; use [a-z0-9][a-z0-9-]{0,62}, such as office-3",
+                   s->name);
+    }
+}
+
+static void check_sources(const struct settings *s, struct conf_faults *faults)
+{
+    const struct conf_list *list = &s->capture_sources;
+    if (list->count == 0) {
+        conf_fault(faults, "capture.sources: name at least one interface or file");
+    }
+    if (list->count > ENGINE_MAX_SOURCES) {
+        conf_fault(faults, "capture.sources: %zu are too many; at most %d", list->count,
+                   ENGINE_MAX_SOURCES);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        struct err e = {0};
+        if (source_check(list->items[i], &e) != 0) {
+            conf_fault(faults, "capture.sources: %s", e.what);
+        }
+    }
+}
+
+static void parse_networks(struct settings *s, struct conf_faults *faults)
+{
+    const struct conf_list *list = &s->networks_local;
+    if (list->count > SETTINGS_MAX_NETWORKS) {
+        conf_fault(faults, "networks.local: %zu are too many; at most %d", list->count,
+                   SETTINGS_MAX_NETWORKS);
+        return;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        if (addr_prefix_parse(list->items[i], &s->local[s->local_count]) == 0) {
+            s->local_count++;
+        } else {
+            conf_fault(faults,
+                       "networks.local: \"%s\" is no network; use the form 10.0.0.0/8 "
+                       "with all host bits zero",
+                       list->items[i]);
+        }
+    }
+}
+
+struct settings *settings_load(const char *path, struct conf_faults *faults)
+{
+    struct settings *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        conf_fault(faults, "no memory for the settings");
+        return NULL;
+    }
+    int result = conf_load(rows, ROW_COUNT, path, s, faults);
+    if (result == 0) {
+        check_name(s, faults);
+        check_sources(s, faults);
+        parse_networks(s, faults);
+    }
+    if (faults->count > 0) {
+        settings_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+/* Puts the one word into capture.sources in place of the default. */
+static int set_file_source(struct settings *s, const char *path, struct err *e)
+{
+    static const char form[] = "file:%s?pace=0&keep-time";
+    size_t size = strlen(path) + sizeof form;
+    char *word = malloc(size);
+    if (word == NULL) {
+        return err_set(e, ERR_NOMEM, "no memory for the settings");
+    }
+    (void)snprintf(word, size, form, path); /* the form's %s leaves room to spare */
+    free(s->capture_sources.items[0]);
+    s->capture_sources.items[0] = word;
+    return source_check(word, e);
+}
+
+struct settings *settings_for_file(const char *path, struct err *e)
+{
+    struct conf_faults faults = {0};
+    struct settings *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        (void)err_set(e, ERR_NOMEM, "no memory for the settings");
+        return NULL;
+    }
+    int result = conf_load(rows, ROW_COUNT, NULL, s, &faults);
+    if (result != 0) {
+        (void)err_set(e, ERR_CONFIG, "%s", faults.text);
+    } else if (s->capture_sources.count != 1) {
+        result = err_set(e, ERR_CONFIG, "PICKET_CAPTURE_SOURCES is set; a file is read alone");
+    } else {
+        result = set_file_source(s, path, e);
+    }
+    conf_faults_done(&faults);
+    if (result != 0) {
+        settings_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void settings_free(struct settings *s)
+{
+    if (s != NULL) {
+        conf_done(rows, ROW_COUNT, s);
+        free(s);
+    }
+}
+
+enum log_level settings_log_level(const struct settings *s)
+{
+    enum log_level level = LOG_LEVEL_INFO;
+    (void)log_level_parse(s->log_level, &level); /* checked when it was loaded */
+    return level;
+}
+
+static bool lists_differ(const struct conf_list *a, const struct conf_list *b)
+{
+    if (a->count != b->count) {
+        return true;
+    }
+    for (size_t i = 0; i < a->count; i++) {
+        if (strcmp(a->items[i], b->items[i]) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* capture.workers is missing on purpose: the shared memory is laid out for it once. */
+bool settings_engine_differs(const struct settings *from, const struct settings *to)
+{
+    return lists_differ(&from->capture_sources, &to->capture_sources) ||
+           strcmp(from->capture_filter, to->capture_filter) != 0 ||
+           from->capture_ring != to->capture_ring || from->capture_snaplen != to->capture_snaplen ||
+           from->flow_max != to->flow_max || from->flow_idle_tcp != to->flow_idle_tcp ||
+           from->flow_idle_udp != to->flow_idle_udp ||
+           from->flow_idle_other != to->flow_idle_other ||
+           from->flow_unanswered != to->flow_unanswered || from->flow_linger != to->flow_linger ||
+           from->flow_report != to->flow_report || from->dpi_enabled != to->dpi_enabled ||
+           lists_differ(&from->dpi_disabled, &to->dpi_disabled) ||
+           from->dpi_max_states != to->dpi_max_states;
+}
+
+bool settings_is_local(const struct settings *s, enum addr_family family, const struct addr *addr)
+{
+    for (size_t i = 0; i < s->local_count; i++) {
+        if (addr_in_prefix(family, addr, &s->local[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void settings_print(const struct settings *s, FILE *out)
+{
+    conf_print(rows, ROW_COUNT, s, out);
+}
+
+void settings_print_markdown(FILE *out)
+{
+    conf_print_markdown(rows, ROW_COUNT, "picket-agent", out);
+}

@@ -1,0 +1,301 @@
+/*
+ * The way of a packet through the engine, from top to bottom:
+ *
+ *   on_packet: decode → fragments → flow → quality → DPI → records
+ *   on_due:    account, periodic and last records, by packet time
+ *   turn:      a batch from each source, timers, questions, counters; then sleep on a quiet wire
+ *
+ * No malloc, lock or log in on_packet and on_due.
+ */
+#include "agent/worker.h"
+
+#include "agent/decode/decode.h"
+#include "agent/decode/fragment.h"
+#include "agent/emit.h"
+#include "agent/flow/expire.h"
+#include "agent/questions.h"
+#include "agent/worker_parts.h"
+#include "common/clock.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    BATCH = 64,         /* packets of one source before another gets its turn */
+    DUE_PER_TICK = 256, /* flows that timers may see to between two batches */
+    QUIET_WAIT_MS = 250,
+    FILE_WAIT_MS = 10, /* a paced file is read in gulps of this length */
+};
+#define CLOCK_TICK_NS 50000000ull /* packet time between two looks at the timers */
+
+/* A flow's life is over, or its verdict: what DPI knows becomes the flow's own. */
+static void take_verdict(struct worker *w, struct flow *f)
+{
+    struct dpi_result result;
+    dpi_describe(w->dpi, &f->dpi, &result);
+    worker_note_verdict(w->table, f, &result);
+    if ((f->risks & ~f->risks_told) != 0) {
+        emit_risks(&w->emitter, f, w->clock_ns);
+    }
+}
+
+static void conclude(struct worker *w, struct flow *f)
+{
+    if (f->dpi.done) {
+        return;
+    }
+    dpi_conclude(w->dpi, &f->dpi);
+    take_verdict(w, f);
+    dpi_drop(w->dpi, &f->dpi);
+}
+
+/* Sends what is left to tell of an ended flow; false when the ring had no room. */
+static bool send_last(struct worker *w, struct flow *f)
+{
+    conclude(w, f);
+    f->final_sent = emit_flow(&w->emitter, f, w->clock_ns);
+    return f->final_sent;
+}
+
+/* Segments that trickled in after the last record, such as late ACKs, get one of their own. */
+static bool has_rest(const struct flow *f)
+{
+    return !f->final_sent || f->sum.packets[0] != f->reported.packets[0] ||
+           f->sum.packets[1] != f->reported.packets[1];
+}
+
+static void remove_flow(struct worker *w, struct flow *f)
+{
+    if (has_rest(f)) {
+        (void)send_last(w, f); /* without room it is lost, and the ring has counted it */
+    }
+    flow_expiry_forget(w->expiry, f);
+    flow_table_remove(w->table, f);
+}
+
+static void on_due(struct flow *f, unsigned due, void *arg)
+{
+    struct worker *w = arg;
+    if ((due & FLOW_DUE_FINAL) != 0) {
+        (void)send_last(w, f); /* tried again when the flow is removed */
+    }
+    if ((due & FLOW_DUE_REPORT) != 0) {
+        (void)emit_flow(&w->emitter, f, w->clock_ns); /* deltas stay for the next one */
+    }
+    if ((due & FLOW_DUE_ACCOUNT) != 0) {
+        emit_account(&w->emitter, f, w->clock_ns);
+    }
+    if ((due & FLOW_DUE_REMOVE) != 0) {
+        remove_flow(w, f);
+    }
+}
+
+/* Ports used again: the old connection is told to its end, and makes room. */
+static void retire(struct worker *w, struct flow *f)
+{
+    flow_end(f, FLOW_IDLE, w->clock_ns);
+    if (f->account_open) {
+        emit_account(&w->emitter, f, w->clock_ns);
+    }
+    remove_flow(w, f);
+}
+
+static struct flow *begin_flow(struct worker *w, const struct packet *p, enum flow_dir *dir)
+{
+    *dir = flow_first_direction(p);
+    struct flow_key key = worker_key_of(&p->ends, *dir);
+    struct flow *f = flow_table_add(w->table, &key);
+    if (f == NULL) {
+        w->refused++;
+        return NULL;
+    }
+    flow_begin(f, ++w->last_id, (uint8_t)w->reading, p, *dir);
+    return f;
+}
+
+static struct flow *flow_of(struct worker *w, const struct packet *p, enum flow_dir *dir)
+{
+    struct flow *f = flow_table_find(w->table, &p->ends, dir);
+    if (f != NULL && flow_is_reused(f, p)) {
+        retire(w, f);
+        f = NULL;
+    }
+    return f != NULL ? f : begin_flow(w, p, dir);
+}
+
+/* An ICMP error that names a flow of ours: its port refused. */
+static void refuse_quoted(struct worker *w, const struct packet *p)
+{
+    enum flow_dir dir;
+    struct flow *f = flow_table_find(w->table, &p->about, &dir);
+    bool answered = f != NULL && f->sum.packets[DIR_S2C] > 0;
+    if (f != NULL && !answered) {
+        flow_end(f, FLOW_REFUSED, p->time_ns);
+        flow_expiry_plan(w->expiry, f, w->clock_ns);
+    }
+}
+
+static void inspect(struct worker *w, struct flow *f, const struct packet *p, enum flow_dir dir)
+{
+    unsigned news = dpi_feed(w->dpi, &f->dpi, p, dir == DIR_C2S);
+    if (news != DPI_NEWS_NONE) {
+        take_verdict(w, f);
+    }
+    if ((news & DPI_NEWS_DONE) != 0) {
+        dpi_drop(w->dpi, &f->dpi);
+    }
+}
+
+/* Packet time moves on, never back; timers run by it. */
+static void advance(struct worker *w, uint64_t time_ns)
+{
+    if (time_ns > w->clock_ns) {
+        w->clock_ns = time_ns;
+    }
+    if (w->clock_ns - w->timers_ns >= CLOCK_TICK_NS) {
+        unsigned seen = flow_expiry_run(w->expiry, w->clock_ns, DUE_PER_TICK, on_due, w);
+        if (seen < DUE_PER_TICK) {
+            w->timers_ns = w->clock_ns;
+        }
+    }
+}
+
+static void on_packet(const struct packet_view *view, void *arg)
+{
+    struct worker *w = arg;
+    struct packet p = {.time_ns = view->time_ns};
+    worker_count(w, view->len);
+    if (decode_packet(view->link_type, view->bytes, view->caplen, view->len, &p) != DECODE_OK) {
+        w->undecoded++;
+        worker_count_direction(w, DIR_C2S, view->len);
+        return;
+    }
+    if (p.fragment) {
+        fragments_note(w->fragments, &p);
+    }
+    advance(w, p.time_ns);
+    enum flow_dir dir;
+    struct flow *f = flow_of(w, &p, &dir);
+    worker_count_direction(w, dir, view->len);
+    if (f == NULL) {
+        return;
+    }
+    bool replan = flow_note(f, &p, dir);
+    if (p.ends.protocol == PROTO_TCP && !p.later_fragment) {
+        qoe_tcp_sample(&f->tcp, &p.tcp, dir, p.time_ns);
+    }
+    if (!f->dpi.done) {
+        inspect(w, f, &p, dir);
+    }
+    if (replan) {
+        flow_expiry_plan(w->expiry, f, w->clock_ns);
+    }
+    if (p.unreachable) {
+        refuse_quoted(w, &p);
+    }
+}
+
+/* Reads a batch; true when more may be waiting. */
+static bool read_source(struct worker *w, unsigned index, uint64_t wall_ns)
+{
+    struct worker_source *ws = &w->sources[index];
+    if (ws->source == NULL) {
+        return false;
+    }
+    w->reading = index;
+    switch (ws->source->ops->read(ws->source, BATCH, wall_ns, on_packet, w)) {
+    case SOURCE_MORE: return true;
+    case SOURCE_AGAIN: return false;
+    case SOURCE_END: worker_source_over(w, index, SOURCE_ENDED); return false;
+    case SOURCE_ERROR: worker_source_over(w, index, SOURCE_FAILED); return false;
+    }
+    return false;
+}
+
+/* On a quiet wire time goes on by the clock, but not for files that keep their own. */
+static void pass_time(struct worker *w, uint64_t wall_ns)
+{
+    if (!w->keeps_time) {
+        advance(w, wall_ns);
+    }
+}
+
+/* Sleeps until a packet, a question, a paced file or a timer. */
+static void wait_for_work(struct worker *w, uint64_t wall_ns)
+{
+    struct pollfd fds[ENGINE_MAX_SOURCES + 1] = {{.fd = w->wake_fd, .events = POLLIN}};
+    unsigned count = 1;
+    int wait_ms = QUIET_WAIT_MS;
+    for (unsigned i = 0; i < w->source_count; i++) {
+        const struct source *s = w->sources[i].source;
+        if (s != NULL && s->fd >= 0) {
+            fds[count++] = (struct pollfd){.fd = s->fd, .events = POLLIN};
+        } else if (s != NULL) {
+            uint64_t ms = s->due_ns > wall_ns ? (s->due_ns - wall_ns) / NS_PER_MS + 1 : 0;
+            ms = ms < FILE_WAIT_MS ? FILE_WAIT_MS : ms;
+            wait_ms = ms < (uint64_t)wait_ms ? (int)ms : wait_ms;
+        }
+    }
+    if (poll(fds, count, wait_ms) > 0 && fds[0].revents != 0) {
+        uint64_t value;
+        (void)!read(w->wake_fd, &value, sizeof value); /* only empties it */
+    }
+}
+
+static bool read_all(struct worker *w, uint64_t wall_ns)
+{
+    bool more = false;
+    for (unsigned i = 0; i < w->source_count; i++) {
+        more |= read_source(w, i, wall_ns);
+    }
+    return more;
+}
+
+bool worker_turn(struct worker *w)
+{
+    (void)read_all(w, clock_wall_ns());
+    return w->open_sources > 0;
+}
+
+void worker_run(struct worker *w)
+{
+    while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) { /* set by worker_stop */
+        uint64_t wall_ns = clock_wall_ns();
+        bool busy = read_all(w, wall_ns);
+        if (!busy) {
+            pass_time(w, wall_ns);
+        }
+        busy |= questions_turn(&w->questions, &w->emitter, w->clock_ns);
+        worker_publish(w, wall_ns);
+        emit_wake(&w->emitter, wall_ns, !busy);
+        if (!busy) {
+            wait_for_work(w, wall_ns);
+        }
+    }
+    while (worker_finish(w, DUE_PER_TICK)) {
+        emit_wake(&w->emitter, clock_wall_ns(), true);
+        worker_await_room(w);
+    }
+    worker_publish(w, clock_wall_ns());
+    emit_wake(&w->emitter, clock_wall_ns(), true);
+}
+
+bool worker_finish(struct worker *w, unsigned limit)
+{
+    for (; w->finish_at <= flow_table_span(w->table); w->finish_at++) {
+        struct flow *f = flow_table_at(w->table, w->finish_at);
+        if (f == NULL) {
+            continue;
+        }
+        if (limit-- == 0) {
+            return true;
+        }
+        flow_end(f, FLOW_EVICTED, w->clock_ns);
+        if (f->account_open) {
+            emit_account(&w->emitter, f, w->clock_ns);
+        }
+        remove_flow(w, f);
+    }
+    return false;
+}

@@ -1,0 +1,268 @@
+#include "agent/worker_parts.h"
+
+#include "common/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    AWAIT_STEP_MS = 2,
+    AWAIT_STEPS = 100, /* control that does not drain by then is dead or dying */
+};
+
+static uint64_t ns_of_ms(int64_t ms)
+{
+    return (uint64_t)ms * NS_PER_MS;
+}
+
+static struct flow_limits limits_of(const struct settings *s)
+{
+    const int64_t settle_ms = 300; /* the last ACKs of a connection come within this */
+    return (struct flow_limits){
+        .idle_tcp = ns_of_ms(s->flow_idle_tcp),
+        .idle_udp = ns_of_ms(s->flow_idle_udp),
+        .idle_other = ns_of_ms(s->flow_idle_other),
+        .unanswered = ns_of_ms(s->flow_unanswered),
+        .linger = ns_of_ms(s->flow_linger),
+        .report = ns_of_ms(s->flow_report),
+        .account = ns_of_ms(ACCOUNT_PERIOD_MS),
+        .settle = ns_of_ms(settle_ms),
+    };
+}
+
+/* Live sources are shared by all workers, files belong to the first. */
+static bool is_ours(const char *word, unsigned index)
+{
+    return index == 0 || !source_is_file(word);
+}
+
+static void set_state(struct source_stats *stats, enum source_state state)
+{
+    /* Read by control with acquire, so that name and error stand before the state. */
+    atomic_store_explicit(&stats->state, state, memory_order_release);
+}
+
+static void note_failure(struct worker *w, unsigned index, const char *why)
+{
+    struct source_stats *stats = &w->lane->stats->sources[index];
+    (void)snprintf(stats->error, sizeof stats->error, "%.*s", (int)sizeof stats->error - 1, why);
+    set_state(stats, SOURCE_FAILED);
+}
+
+static void open_one(struct worker *w, const struct settings *s, unsigned workers, unsigned index)
+{
+    const char *word = s->capture_sources.items[index];
+    struct source_options options = {
+        .filter = s->capture_filter,
+        .ring = s->capture_ring,
+        .snaplen = s->capture_snaplen,
+        .fanout = workers,
+        /* Unique among the processes of this machine as far as 16 bits go. */
+        .fanout_group = (uint16_t)((unsigned)getpid() * ENGINE_MAX_SOURCES + index),
+    };
+    struct err e = {0};
+    struct source *source = source_open(word, &options, &e);
+    w->sources[index].source = source;
+    if (source == NULL) {
+        note_failure(w, index, e.what);
+        return;
+    }
+    w->open_sources++;
+    w->keeps_time = w->keeps_time && source->keeps_time;
+    set_state(&w->lane->stats->sources[index], SOURCE_RUNNING);
+}
+
+static void open_sources(struct worker *w, const struct settings *s, unsigned workers,
+                         unsigned worker_index)
+{
+    w->source_count = (unsigned)s->capture_sources.count;
+    w->keeps_time = true;
+    for (unsigned i = 0; i < w->source_count; i++) {
+        const char *word = s->capture_sources.items[i];
+        (void)source_label(word, w->labels[i]);
+        w->emitter.labels[i] = w->labels[i];
+        if (!is_ours(word, worker_index)) {
+            continue;
+        }
+        struct source_stats *stats = &w->lane->stats->sources[i];
+        memcpy(stats->name, w->labels[i], sizeof stats->name);
+        open_one(w, s, workers, i);
+    }
+    w->keeps_time = w->keeps_time && w->open_sources > 0;
+}
+
+_Static_assert((int)SOURCE_LABEL_SIZE == (int)SOURCE_NAME_SIZE, "labels are copied whole");
+
+struct worker *worker_new(const struct settings *settings, struct engine_link *link, unsigned index,
+                          struct err *e)
+{
+    struct worker *w = calloc(1, sizeof *w);
+    if (w == NULL) {
+        (void)err_set(e, ERR_NOMEM, "no memory for a worker");
+        return NULL;
+    }
+    w->lane = &link->lanes[index];
+    w->wake_fd = link->to_worker[index];
+    w->finish_at = 1;
+    const struct flow_limits limits = limits_of(settings);
+    const struct dpi_options options = {
+        .enabled = settings->dpi_enabled,
+        .disabled = (const char *const *)settings->dpi_disabled.items,
+        .disabled_count = settings->dpi_disabled.count,
+        .max_states = (uint32_t)settings->dpi_max_states,
+        .breadcrumb = &w->lane->stats->breadcrumb,
+    };
+    if ((w->fragments = fragments_new(e)) == NULL ||
+        (w->table = flow_table_new((uint32_t)settings->flow_max, e)) == NULL ||
+        (w->expiry = flow_expiry_new(&limits, w->table, e)) == NULL ||
+        (w->dpi = dpi_new(&options, e)) == NULL) {
+        worker_free(w);
+        return NULL;
+    }
+    w->emitter =
+        (struct emitter){.lane = w->lane, .to_control = link->to_control, .table = w->table};
+    open_sources(w, settings, link->workers, index);
+    worker_publish(w, 0);
+    return w;
+}
+
+static void drop_states(struct worker *w)
+{
+    for (uint32_t i = 1; i <= flow_table_span(w->table); i++) {
+        struct flow *f = flow_table_at(w->table, i);
+        if (f != NULL) {
+            dpi_drop(w->dpi, &f->dpi);
+        }
+    }
+}
+
+void worker_free(struct worker *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    if (w->dpi != NULL) {
+        drop_states(w);
+    }
+    for (unsigned i = 0; i < w->source_count; i++) {
+        source_close(w->sources[i].source);
+    }
+    dpi_free(w->dpi);
+    flow_expiry_free(w->expiry);
+    flow_table_free(w->table);
+    fragments_free(w->fragments);
+    free(w);
+}
+
+void worker_stop(struct worker *w)
+{
+    const uint64_t one = 1;
+    atomic_store_explicit(&w->stop, true, memory_order_relaxed); /* read by worker_run */
+    (void)!write(w->wake_fd, &one, sizeof one);                  /* a full counter wakes as well */
+}
+
+struct flow_key worker_key_of(const struct endpoints *ends, enum flow_dir dir)
+{
+    bool from_client = dir == DIR_C2S;
+    return (struct flow_key){
+        .client = from_client ? ends->src : ends->dst,
+        .server = from_client ? ends->dst : ends->src,
+        .client_port = from_client ? ends->src_port : ends->dst_port,
+        .server_port = from_client ? ends->dst_port : ends->src_port,
+        .vlan = ends->vlan,
+        .family = ends->family,
+        .protocol = ends->protocol,
+    };
+}
+
+void worker_note_verdict(struct flow_table *t, struct flow *f, const struct dpi_result *result)
+{
+    f->protocol = result->protocol;
+    f->app = result->app;
+    f->category = result->category;
+    f->confidence = result->confidence;
+    f->risks |= result->risks;
+    if (result->host[0] == '\0' && result->info[0] == '\0') {
+        return;
+    }
+    struct flow_text *text = flow_table_text(t, f);
+    if (text != NULL) {
+        memcpy(text->host, result->host, sizeof text->host);
+        memcpy(text->info, result->info, sizeof text->info);
+    }
+}
+
+_Static_assert((int)DPI_HOST_SIZE == (int)HOST_NAME_SIZE &&
+                   (int)DPI_INFO_SIZE == (int)HOST_NAME_SIZE,
+               "texts are copied whole");
+
+void worker_source_over(struct worker *w, unsigned index, enum source_state state)
+{
+    struct source *source = w->sources[index].source;
+    if (state == SOURCE_FAILED) {
+        note_failure(w, index, source->error);
+    } else {
+        set_state(&w->lane->stats->sources[index], state);
+    }
+    source_close(source);
+    w->sources[index].source = NULL;
+    w->open_sources--;
+    if (w->open_sources == 0) {
+        w->keeps_time = false; /* nothing more comes: what is open may run out by the clock */
+    }
+}
+
+static void set64(_Atomic uint64_t *to, uint64_t value)
+{
+    atomic_store_explicit(to, value, memory_order_relaxed); /* read by control, each by itself */
+}
+
+static void publish_sources(struct worker *w, bool ask_kernel)
+{
+    for (unsigned i = 0; i < w->source_count; i++) {
+        struct worker_source *ws = &w->sources[i];
+        struct source_stats *stats = &w->lane->stats->sources[i];
+        if (ask_kernel && ws->source != NULL) {
+            ws->source->ops->stats(ws->source, &ws->dropped);
+        }
+        set64(&stats->packets, ws->packets);
+        set64(&stats->bytes[0], ws->bytes[0]);
+        set64(&stats->bytes[1], ws->bytes[1]);
+        set64(&stats->kernel_dropped, ws->dropped);
+    }
+}
+
+void worker_publish(struct worker *w, uint64_t wall_ns)
+{
+    struct worker_stats *stats = w->lane->stats;
+    bool ask_kernel = wall_ns - w->stats_ns >= NS_PER_S;
+    if (ask_kernel) {
+        w->stats_ns = wall_ns;
+    }
+    set64(&stats->progress, ++w->progress);
+    set64(&stats->packets, w->packets);
+    set64(&stats->bytes, w->bytes);
+    set64(&stats->undecoded, w->undecoded);
+    set64(&stats->flows, flow_table_count(w->table));
+    set64(&stats->flows_max, flow_table_max(w->table));
+    set64(&stats->flows_refused, w->refused);
+    set64(&stats->dpi_states, dpi_states(w->dpi));
+    set64(&stats->dpi_refused, dpi_refused(w->dpi));
+    set64(&stats->clock_ns, w->clock_ns);
+    publish_sources(w, ask_kernel);
+}
+
+void worker_await_room(const struct worker *w)
+{
+    const struct timespec step = {.tv_nsec = AWAIT_STEP_MS * NS_PER_MS};
+    for (unsigned i = 0; i < AWAIT_STEPS; i++) {
+        if (ring_depth(w->lane->flows) < ENGINE_FLOW_SLOTS / 2 &&
+            ring_depth(w->lane->accounts) < ENGINE_ACCOUNT_SLOTS / 2) {
+            return;
+        }
+        (void)nanosleep(&step, NULL); /* woken early is as well */
+    }
+}
