@@ -6,6 +6,7 @@
 static void grace(struct centre *c, uint64_t now_ns, uint64_t ms)
 {
     uint64_t until = now_ns + ms * NS_PER_MS;
+    c->grace_from_ns = now_ns;
     if (until > c->grace_until_ns) {
         c->grace_until_ns = until;
     }
@@ -23,6 +24,11 @@ void centre_bus(struct centre *c, bool up, uint64_t now_ns)
 void centre_database(struct centre *c, bool up)
 {
     c->database_up = up;
+}
+
+void centre_loaded(struct centre *c, uint64_t now_ns)
+{
+    grace(c, now_ns, CENTRE_GRACE_MS);
 }
 
 void centre_stalled(struct centre *c, uint64_t now_ns)
@@ -62,4 +68,14 @@ struct centre_view centre_see(const struct centre *c, uint64_t now_ns)
         view.reason = CENTRE_START;
     }
     return view;
+}
+
+bool centre_judges(const struct centre *c, uint64_t heard_ns, uint64_t now_ns)
+{
+    switch (centre_see(c, now_ns).state) {
+    case CENTRE_OK: return true;
+    case CENTRE_GRACE: return heard_ns > c->grace_from_ns;
+    case CENTRE_BLIND: return false;
+    }
+    return false;
 }

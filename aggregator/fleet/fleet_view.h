@@ -184,8 +184,9 @@ struct fleet;
 int fleet_ask_snapshot(struct fleet *fleet, struct err *e);
 /*
  * Puts a question to an agent. req and agg of the query are filled by the fleet. The answer comes
- * as WEB_ANSWER events with this reply; an agent that is away, unknown or silent for 2 s gives one
- * last chunk with err_code "not_connected", "unknown_instance" or "timeout".
+ * as WEB_ANSWER events with this reply; an agent that cannot answer gives one last chunk with an
+ * err_code: "unknown_instance", "never_seen", "unreachable", "stopped", "revoked", "busy" (too many
+ * questions), "no_answer" (silent for 2 s), or the agent's own.
  */
 int fleet_ask(struct fleet *fleet, const char *name, const struct query *query, uint64_t reply,
               struct err *e);

@@ -46,6 +46,17 @@ static void the_return_of_the_bus_begins_a_grace(void **state)
     assert_int_equal(centre_see(&c, 133 * SECOND).state, CENTRE_OK);
 }
 
+static void in_a_grace_only_those_who_were_heard_since_it_began_are_judged(void **state)
+{
+    (void)state;
+    struct centre c = well_since_long();
+    centre_bus(&c, false, 100 * SECOND);
+    centre_bus(&c, true, 103 * SECOND);
+    assert_false(centre_judges(&c, 99 * SECOND, 110 * SECOND));
+    assert_true(centre_judges(&c, 104 * SECOND, 110 * SECOND));
+    assert_true(centre_judges(&c, 99 * SECOND, 133 * SECOND));
+}
+
 static void an_absent_database_blinds_and_its_return_needs_no_grace(void **state)
 {
     (void)state;
@@ -104,6 +115,7 @@ int main(void)
         cmocka_unit_test(it_starts_blind),
         cmocka_unit_test(a_grace_of_thirty_seconds_follows_the_start),
         cmocka_unit_test(the_return_of_the_bus_begins_a_grace),
+        cmocka_unit_test(in_a_grace_only_those_who_were_heard_since_it_began_are_judged),
         cmocka_unit_test(an_absent_database_blinds_and_its_return_needs_no_grace),
         cmocka_unit_test(more_than_half_of_five_at_once_freezes_judgement),
         cmocka_unit_test(three_of_four_are_judged_one_by_one),

@@ -1,0 +1,286 @@
+/* What agents say of themselves, and what the NATS server says of them. */
+#include "aggregator/fleet/inner.h"
+#include "common/alert_kinds.h"
+#include "common/clock.h"
+#include "common/creds.h"
+#include "common/encode.h"
+#include "common/wire/delivery.h"
+
+#define LOG_MODULE "fleet"
+#include "common/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CLOCK_DEGRADED_MS = 30000, /* of skew, DESIGN §7 */
+    REFUSED_FROM = 2,          /* one refusal alone is the client's known fault, 1 in 256 */
+    REFUSED_WINDOW_S = 300,
+    REFUSED_QUIET_S = 60, /* between two alerts of one address and name */
+};
+
+#define COPY_TEXT(to, from)                                                                        \
+    ((void)snprintf((to), sizeof(to), "%s", (from))) /* of the same size                           \
+                                                      */
+
+static void malformed(struct fleet *f, const struct message *m, const struct err *e)
+{
+    metric_add(&f->options.metrics->messages_malformed, 1);
+    log_warn(e, "%s of %s is not understood", m->word, m->name);
+}
+
+static void ask_cursors(struct fleet *f, struct instance *i, const struct hello *hello)
+{
+    struct job *job = i->hello_pending ? NULL : job_new(JOB_HELLO);
+    if (job == NULL) {
+        return; /* the agent says hello again until it is welcomed */
+    }
+    job->as.hello.instance_id = i->id;
+    job->as.hello.hello = *hello;
+    i->hello_pending = fleet_submit(f, job);
+}
+
+static void hear_hello(struct fleet *f, struct instance *i, const struct message *m,
+                       uint64_t now_ns)
+{
+    struct hello hello;
+    struct err e = {0};
+    if (hello_unpack(m->bytes, m->len, &hello, &e) != 0) {
+        malformed(f, m, &e);
+        return;
+    }
+    char evidence[EVIDENCE_SIZE];
+    bool same = strcmp(i->boot, hello.boot) == 0;
+    (void)snprintf(evidence, sizeof evidence, "hello of %s, version %s, %s", hello.host,
+                   hello.version, same ? "same start" : "new start"); /* cut is fine */
+    COPY_TEXT(i->boot, hello.boot);
+    COPY_TEXT(i->version, hello.version);
+    judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_HELLO}, now_ns, evidence);
+    ask_cursors(f, i, &hello);
+}
+
+void hear_welcome(struct fleet *f, const struct job *job)
+{
+    struct instance *i = instances_by_id(&f->instances, job->as.hello.instance_id);
+    if (i == NULL) {
+        return;
+    }
+    i->hello_pending = false;
+    if (job->failed) {
+        return;
+    }
+    char bytes[HELLO_MAX];
+    struct welcome welcome = job->as.hello.welcome;
+    welcome.time_ns = clock_wall_ns();
+    (void)fleet_send(f, i->name, "welcome", bytes, welcome_pack(&welcome, bytes, sizeof bytes));
+}
+
+static unsigned skew_reason(const struct heartbeat *beat)
+{
+    uint64_t now_ns = clock_wall_ns();
+    uint64_t skew = beat->wall_ns > now_ns ? beat->wall_ns - now_ns : now_ns - beat->wall_ns;
+    return skew / NS_PER_MS > CLOCK_DEGRADED_MS ? REASON_CLOCK : 0;
+}
+
+static void hear_beat(struct fleet *f, struct instance *i, const struct message *m, uint64_t now_ns)
+{
+    struct heartbeat beat;
+    struct err e = {0};
+    if (heartbeat_unpack(m->bytes, m->len, &beat, &e) != 0) {
+        malformed(f, m, &e);
+        return;
+    }
+    COPY_TEXT(i->boot, beat.boot);
+    i->beat = beat;
+    i->has_beat = true;
+    instance_spark(i, beat.bps, now_ns);
+    struct presence_event event = {
+        .kind = PRESENCE_EVENT_BEAT,
+        .reasons = beat.reasons | skew_reason(&beat),
+    };
+    judge(f, i, event, now_ns, "heartbeat");
+    fleet_tell_instance(f, i);
+}
+
+static void hear_live(struct fleet *f, struct instance *i, const struct message *m, uint64_t now_ns)
+{
+    struct live_sample sample;
+    struct err e = {0};
+    if (live_sample_unpack(m->bytes, m->len, &sample, &e) != 0) {
+        malformed(f, m, &e);
+        return;
+    }
+    struct live_point *point = now_ns < i->watch_until_ns ? malloc(sizeof *point) : NULL;
+    if (point == NULL) {
+        return;
+    }
+    *point = (struct live_point){
+        .at_ms = sample.wall_ns / NS_PER_MS,
+        .bps = sample.bps,
+        .pps = sample.pps,
+        .flows = sample.flows,
+        .hosts = sample.hosts,
+        .drops = sample.drops,
+    };
+    COPY_TEXT(point->name, i->name);
+    struct web_event event = {.kind = WEB_LIVE, .as.live = point};
+    (void)fleet_tell(f, &event); /* lost: the next one comes in a second */
+}
+
+/* One of the instance's good keys must have signed it. */
+static bool is_signed(const struct fleet *f, const struct instance *i, const struct goodbye *bye)
+{
+    uint8_t signature[64];
+    char text[256];
+    size_t len = goodbye_signed_text(bye, i->name, text, sizeof text);
+    if (len == 0 || base64url_decode(bye->signature, strlen(bye->signature), signature,
+                                     sizeof signature) != sizeof signature) {
+        return false;
+    }
+    size_t at = 0;
+    for (const struct key *key; (key = table_next(f->instances.keys, &at)) != NULL;) {
+        if (key->instance_id == i->id && key->revoked_s == 0 &&
+            nkey_verify(key->nkey, text, len, signature)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void hear_bye(struct fleet *f, struct instance *i, const struct message *m, uint64_t now_ns)
+{
+    struct goodbye bye;
+    struct err e = {0};
+    if (goodbye_unpack(m->bytes, m->len, &bye, &e) != 0) {
+        malformed(f, m, &e);
+        return;
+    }
+    if (i->boot[0] != '\0' && strcmp(i->boot, bye.boot) != 0) {
+        log_warn(NULL, "goodbye of %s is of an earlier start", i->name);
+        return;
+    }
+    if (!is_signed(f, i, &bye)) {
+        (void)err_set(&e, ERR_PARSE, "the signature is by none of its keys");
+        malformed(f, m, &e);
+        return;
+    }
+    judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_BYE}, now_ns, "signed goodbye");
+}
+
+void hear_up(struct fleet *f, const struct message *m, uint64_t now_ns)
+{
+    struct instance *i = instances_by_name(&f->instances, m->name);
+    if (i == NULL) {
+        metric_add(&f->options.metrics->messages_unknown, 1);
+        members_load(f, now_ns); /* perhaps it was added a moment ago */
+    } else if (strcmp(m->word, "hb") == 0) {
+        hear_beat(f, i, m, now_ns);
+    } else if (strcmp(m->word, "live") == 0) {
+        hear_live(f, i, m, now_ns);
+    } else if (strcmp(m->word, "hello") == 0) {
+        hear_hello(f, i, m, now_ns);
+    } else if (strcmp(m->word, "bye") == 0) {
+        hear_bye(f, i, m, now_ns);
+    } else {
+        metric_add(&f->options.metrics->messages_malformed, 1);
+    }
+}
+
+/* The lease goes out at once and is renewed while the web goes on asking. */
+void hear_watch(struct fleet *f, const struct message *m, uint64_t now_ns)
+{
+    static const char lease[] = "{\"lease_s\":30}";
+    struct instance *i = instances_by_name(&f->instances, m->name);
+    if (i == NULL) {
+        return;
+    }
+    i->watch_until_ns = now_ns + WATCH_LEASE_MS * (uint64_t)NS_PER_MS;
+    if (i->watch_sent_ns != 0 && now_ns - i->watch_sent_ns < WATCH_RENEW_MS * (uint64_t)NS_PER_MS) {
+        return;
+    }
+    if (fleet_send(f, i->name, "watch", lease, sizeof lease - 1) == 0) {
+        i->watch_sent_ns = now_ns;
+    }
+}
+
+/* nats-server 2.9, server/client.go: the reasons of a closed connection. */
+static enum parting parting_of(const char *reason)
+{
+    static const char *const ours[] = {"Authentication",  "User Authentication",
+                                       "Server Shutdown", "Credentials",
+                                       "Revoked",         "Kicked",
+                                       "Duplicate"};
+    if (strncmp(reason, "Stale", 5) == 0 || strncmp(reason, "Slow Consumer", 13) == 0) {
+        return PARTING_STALE;
+    }
+    for (size_t n = 0; n < sizeof ours / sizeof ours[0]; n++) {
+        if (strstr(reason, ours[n]) != NULL) {
+            return PARTING_BY_US;
+        }
+    }
+    return PARTING_CLOSED;
+}
+
+void hear_login(struct fleet *f, const struct fleet_login *login, uint64_t now_ns)
+{
+    struct instance *i = instances_by_key(&f->instances, login->nkey);
+    if (i == NULL) {
+        return; /* the centre itself, an enrolment, or a key that is revoked */
+    }
+    if (login->connected) {
+        i->client_id = login->client_id;
+        COPY_TEXT(i->address, login->address);
+        i->watch_sent_ns = 0;
+        judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_CONNECTED}, now_ns, "log-in");
+        return;
+    }
+    if (i->client_id != 0 && i->client_id != login->client_id) {
+        return; /* an older connection of an agent that is back already */
+    }
+    char evidence[EVIDENCE_SIZE];
+    (void)snprintf(evidence, sizeof evidence, "disconnect event: %s", login->reason); /* fits */
+    struct presence_event event = {
+        .kind = PRESENCE_EVENT_PARTED,
+        .parting = parting_of(login->reason),
+    };
+    judge(f, i, event, now_ns, evidence);
+}
+
+/* The row of this address and name, or the oldest to be used anew. */
+static struct refused *find_refused(struct fleet *f, const struct fleet_refusal *refusal)
+{
+    struct refused *oldest = &f->refused[0];
+    for (unsigned n = 0; n < REFUSED_MAX; n++) {
+        struct refused *r = &f->refused[n];
+        if (strcmp(r->last.address, refusal->address) == 0 &&
+            strcmp(r->last.who, refusal->who) == 0) {
+            return r;
+        }
+        if (r->since_ns < oldest->since_ns) {
+            oldest = r;
+        }
+    }
+    *oldest = (struct refused){0};
+    return oldest;
+}
+
+void hear_refusal(struct fleet *f, const struct fleet_refusal *refusal, uint64_t now_ns)
+{
+    struct refused *r = find_refused(f, refusal);
+    metric_add(&f->options.metrics->logins_refused, 1);
+    if (r->count == 0 || now_ns - r->since_ns > REFUSED_WINDOW_S * (uint64_t)NS_PER_S) {
+        *r = (struct refused){.since_ns = now_ns};
+    }
+    r->last = *refusal;
+    r->count++;
+    if (r->count < REFUSED_FROM ||
+        (r->told_ns != 0 && now_ns - r->told_ns < REFUSED_QUIET_S * (uint64_t)NS_PER_S)) {
+        return;
+    }
+    r->told_ns = now_ns;
+    char detail[ALERT_DETAIL_SIZE];
+    (void)snprintf(detail, sizeof detail, "%u log-ins as \"%s\" from %s refused: %s", r->count,
+                   refusal->who, refusal->address, refusal->reason); /* fits */
+    judge_alert(f, NULL, ALERT_FLEET_AUTH_FAILED, ALERT_EVENT, refusal->address, detail);
+}

@@ -1,0 +1,147 @@
+/*
+ * What the files of the fleet thread share; nobody else includes it. fleet.c is the thread and its
+ * inbox, hear.c what agents say, judge.c what becomes of their state, asks.c the questions put to
+ * them, members.c who is let in and who is thrown out.
+ */
+#pragma once
+
+#include "aggregator/fleet/centre.h"
+#include "aggregator/fleet/fleet.h"
+#include "aggregator/fleet/instances.h"
+#include "common/queue.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+enum {
+    FLEET_TICK_MS = 100,
+    FLEET_STALL_MS = 3000, /* between two ticks: then this process stood still */
+    WATCH_LEASE_MS = 30000,
+    WATCH_RENEW_MS = 10000,
+};
+
+enum message_kind {
+    MESSAGE_UP = 1,
+    MESSAGE_ANSWER,
+    MESSAGE_ENROL,
+    MESSAGE_LOGIN,   /* bytes: struct fleet_login */
+    MESSAGE_REFUSAL, /* bytes: struct fleet_refusal */
+    MESSAGE_BUS,     /* flag */
+    MESSAGE_SYSTEM_UP,
+    MESSAGE_DATABASE, /* flag */
+    MESSAGE_REGISTRY,
+    MESSAGE_JOB, /* bytes: struct job, to be freed with job_free */
+    MESSAGE_SNAPSHOT,
+    MESSAGE_ASK, /* bytes: struct query */
+    MESSAGE_WATCH,
+    MESSAGE_ADD,    /* bytes: struct agent_invite */
+    MESSAGE_REVOKE, /* bytes: text of who does it */
+};
+
+struct message {
+    enum message_kind kind;
+    bool flag;
+    char name[NAME_MAX_LEN + 1];
+    char word[96];
+    uint64_t reply;
+    void *bytes; /* owned */
+    size_t len;
+};
+
+/* One question under way. */
+struct ask {
+    bool used;
+    char name[NAME_MAX_LEN + 1];
+    char req[24];
+    uint64_t reply;
+    uint64_t until_ns; /* monotonic */
+};
+
+/* Refused log-ins of one address and name, lately. */
+struct refused {
+    struct fleet_refusal last;
+    unsigned count;
+    uint64_t since_ns;
+    uint64_t told_ns;
+};
+enum { REFUSED_MAX = 64 };
+
+struct fleet {
+    struct fleet_options options;
+    struct queue *inbox;
+    pthread_t thread;
+    _Atomic bool stopping; /* set by fleet_close, read by the thread */
+    uv_loop_t loop;
+    uv_async_t bell; /* rung by queue_push */
+    uv_timer_t ticker;
+
+    struct instances instances;
+    struct centre centre;
+    struct centre_view told_centre;
+    bool centre_told;
+    bool loaded;
+    bool load_pending;
+    bool load_again;        /* it changed while a load was under way */
+    uint64_t load_asked_ns; /* monotonic */
+    uint64_t ticked_ns;
+    uint64_t seen_noted_ns;
+    bool snapshot_wanted;
+    bool bus_alert, many_alert; /* the centre's own alerts are engaged */
+    uint64_t bus_lost_ns;
+
+    char agg[20]; /* this aggregator in answers' subjects */
+    uint64_t ask_number;
+    struct ask asks[ASKS_MAX];
+    struct refused refused[REFUSED_MAX];
+    unsigned enrolling; /* enrolments at the database */
+
+    uv_work_t push;  /* of the revocations */
+    char *push_json; /* while under way */
+    bool push_wanted;
+    bool push_failed;
+    uint64_t push_after_ns;
+};
+
+/* fleet.c */
+/* Hands a job to the store; frees it and returns false when too many wait. */
+bool fleet_submit(struct fleet *f, struct job *job);
+void fleet_tell_instance(struct fleet *f, const struct instance *i);
+/* Takes over what the event owns. False when the web had no room. */
+bool fleet_tell(struct fleet *f, struct web_event *event);
+/* To dn.NAME.WORD. */
+int fleet_send(struct fleet *f, const char *name, const char *word, const void *bytes, size_t len);
+
+/* hear.c */
+void hear_up(struct fleet *f, const struct message *m, uint64_t now_ns);
+void hear_watch(struct fleet *f, const struct message *m, uint64_t now_ns);
+void hear_login(struct fleet *f, const struct fleet_login *login, uint64_t now_ns);
+void hear_welcome(struct fleet *f, const struct job *job);
+void hear_refusal(struct fleet *f, const struct fleet_refusal *refusal, uint64_t now_ns);
+
+/* judge.c */
+/* Steps the instance's state; a change becomes a row, an event, a log line and an alert. */
+void judge(struct fleet *f, struct instance *i, struct presence_event event, uint64_t now_ns,
+           const char *evidence);
+void judge_all(struct fleet *f, uint64_t now_ns);
+void judge_centre(struct fleet *f, uint64_t now_ns);
+/* Raises or ends an alert of the centre's; i is NULL when it is about the centre itself. */
+void judge_alert(struct fleet *f, struct instance *i, unsigned kind, unsigned action,
+                 const char *key, const char *detail);
+
+/* asks.c */
+void asks_put(struct fleet *f, const struct message *m, uint64_t now_ns);
+void asks_answer(struct fleet *f, const struct message *m);
+void asks_expire(struct fleet *f, uint64_t now_ns);
+
+/* members.c */
+void members_load(struct fleet *f, uint64_t now_ns);
+void members_loaded(struct fleet *f, const struct job *job, uint64_t now_ns);
+void members_enrol(struct fleet *f, const struct message *m);
+void members_enrolled(struct fleet *f, const struct job *job, uint64_t now_ns);
+void members_add(struct fleet *f, const struct message *m);
+void members_added(struct fleet *f, const struct job *job, uint64_t now_ns);
+void members_revoke(struct fleet *f, const struct message *m);
+void members_revoked(struct fleet *f, const struct job *job, uint64_t now_ns);
+/* Pushes the revocations when something changed or the last push failed. */
+void members_push(struct fleet *f, uint64_t now_ns);

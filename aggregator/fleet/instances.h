@@ -1,0 +1,73 @@
+/*
+ * The instances in memory: found by name, by number and by the keys they log in with. The fleet
+ * thread's own.
+ */
+#pragma once
+
+#include "aggregator/fleet/job.h"
+#include "aggregator/fleet/presence.h"
+#include "common/err.h"
+#include "common/table.h"
+#include "common/wire/heartbeat.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { INSTANCES_MAX = 20000, KEYS_MAX = 4 * INSTANCES_MAX };
+
+struct instance {
+    int32_t id;
+    char name[NAME_MAX_LEN + 1];
+    char title[TITLE_SIZE];
+    char site[VIEW_TEXT_SIZE];
+    struct presence presence;
+    char boot[BOOT_ID_SIZE]; /* "" until a hello or heartbeat */
+    char version[32];
+    bool has_beat;
+    struct heartbeat beat; /* the last one, when has_beat */
+    uint64_t spark_bps[SPARK_POINTS];
+    unsigned spark_count;
+    uint64_t spark_ns;            /* monotonic, of the last point */
+    unsigned centre_alerts;       /* engaged by the centre about it */
+    uint64_t client_id;           /* of its connection; 0: not known */
+    char address[ADDR_TEXT_SIZE]; /* it last logged in from; "" when not known */
+    bool hello_pending;           /* its hello waits for the database */
+    uint64_t watch_until_ns;      /* monotonic; somebody watches until then */
+    uint64_t watch_sent_ns;       /* the lease was last published */
+    uint64_t seen_noted_ms;       /* wall; what the database knows */
+};
+
+struct key {
+    char nkey[NKEY_SIZE]; /* zero padded */
+    int32_t instance_id;
+    uint64_t revoked_s;
+};
+
+struct instances {
+    struct instance **all; /* owned; in order of their coming */
+    unsigned count, size;
+    struct table *by_name;
+    struct table *by_id;
+    struct table *keys; /* of struct key */
+};
+
+int instances_init(struct instances *set, struct err *e);
+void instances_done(struct instances *set);
+
+struct instance *instances_by_name(const struct instances *set, const char *name);
+struct instance *instances_by_id(const struct instances *set, int32_t id);
+/* Only for a key that is good. */
+struct instance *instances_by_key(const struct instances *set, const char *nkey);
+
+/* Makes it from the row; NULL when memory is short or there are too many. */
+struct instance *instances_add(struct instances *set, const struct instance_row *row);
+
+/* Replaces all keys. -1 when memory is short; what fits is there. */
+int instances_set_keys(struct instances *set, const struct key_row *rows, unsigned count);
+int instances_add_key(struct instances *set, const struct key_row *row);
+bool instances_has_good_key(const struct instances *set, int32_t id);
+
+/* Puts a heartbeat's throughput at the end of the spark line, after a hole for each missed one. */
+void instance_spark(struct instance *i, uint64_t bps, uint64_t now_ns);
+/* What the web shows of it. */
+void instance_view_fill(const struct instance *i, struct instance_view *view);

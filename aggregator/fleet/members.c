@@ -1,0 +1,373 @@
+/* Who belongs to the fleet: loading, enrolling, inviting, revoking, and telling NATS of it. */
+#include "aggregator/fleet/inner.h"
+#include "common/alert_kinds.h"
+#include "common/clock.h"
+#include "common/creds.h"
+#include "common/wire/delivery.h"
+
+#define LOG_MODULE "fleet"
+#include "common/log.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LOAD_PERIOD_MS = 1000, /* between two loads that strangers cause */
+    ENROLLING_MAX = 64,    /* enrolments at the database at one time */
+    PUSH_RETRY_MS = 5000,
+};
+
+#define COPY_TEXT(to, from) ((void)snprintf((to), sizeof(to), "%s", (from))) /* of the same size   \
+                                                                              */
+
+void members_load(struct fleet *f, uint64_t now_ns)
+{
+    if (f->load_pending) {
+        f->load_again = true;
+        return;
+    }
+    if (f->load_asked_ns != 0 && now_ns - f->load_asked_ns < LOAD_PERIOD_MS * (uint64_t)NS_PER_MS &&
+        f->loaded) {
+        f->load_again = true;
+        return;
+    }
+    struct job *job = f->centre.database_up ? job_new(JOB_LOAD) : NULL;
+    if (job != NULL) {
+        f->load_again = false;
+        f->load_asked_ns = now_ns;
+        f->load_pending = fleet_submit(f, job);
+    }
+}
+
+/* Somebody else revoked it: the database has it so and has no good key for it. */
+static void adopt_revocation(struct fleet *f, struct instance *i, const struct instance_row *row)
+{
+    if (row->state == PRESENCE_REVOKED && i->presence.state != PRESENCE_REVOKED &&
+        !instances_has_good_key(&f->instances, i->id)) {
+        i->presence.state = PRESENCE_REVOKED;
+        i->presence.cause = CAUSE_REVOKED;
+        i->presence.reasons = 0;
+        i->presence.outage_from_ms = 0;
+        i->presence.since_ms = row->state_since_ms;
+        log_info(NULL, "instance %s: revoked", i->name);
+        fleet_tell_instance(f, i);
+    }
+}
+
+static void take_row(struct fleet *f, const struct instance_row *row)
+{
+    struct instance *i = instances_by_name(&f->instances, row->name);
+    if (i != NULL) {
+        adopt_revocation(f, i, row);
+        return;
+    }
+    i = instances_add(&f->instances, row);
+    if (i == NULL) {
+        log_error(NULL, "no room for instance %s", row->name);
+        return;
+    }
+    fleet_tell_instance(f, i);
+}
+
+static unsigned count_revoked(const struct fleet *f)
+{
+    unsigned count = 0;
+    size_t at = 0;
+    for (const struct key *key; (key = table_next(f->instances.keys, &at)) != NULL;) {
+        count += key->revoked_s != 0;
+    }
+    return count;
+}
+
+void members_loaded(struct fleet *f, const struct job *job, uint64_t now_ns)
+{
+    f->load_pending = false;
+    if (job->failed) {
+        return;
+    }
+    unsigned revoked = count_revoked(f);
+    if (instances_set_keys(&f->instances, job->as.load.keys, job->as.load.key_count) != 0) {
+        log_error(NULL, "no room for all keys: some agents cannot be told apart");
+    }
+    for (unsigned n = 0; n < job->as.load.instance_count; n++) {
+        take_row(f, &job->as.load.instances[n]);
+    }
+    if (!f->loaded) {
+        f->loaded = true;
+        centre_loaded(&f->centre, now_ns);
+        log_info(NULL, "%u instances known", f->instances.count);
+    }
+    if (count_revoked(f) != revoked) {
+        f->push_wanted = true;
+    }
+    if (f->load_again) {
+        members_load(f, now_ns);
+    }
+}
+
+static const char *verdict_text(enum enrol_verdict verdict)
+{
+    switch (verdict) {
+    case ENROL_OK: return "";
+    case ENROL_UNKNOWN_TOKEN: return "the token is not known here";
+    case ENROL_OTHER_NAME: return "the token was made for another agent";
+    case ENROL_USED_UP: return "the token is used up";
+    case ENROL_EXPIRED: return "the token has expired";
+    case ENROL_REVOKED: return "the token was revoked";
+    case ENROL_KEY_TAKEN: return "the key belongs to another agent or was revoked";
+    }
+    return "refused";
+}
+
+static void answer_enrolment(struct fleet *f, const char *name, const struct enrol_answer *answer)
+{
+    char bytes[DELIVERY_MAX];
+    char subject[SUBJECT_SIZE];
+    struct err e = {0};
+    size_t len = enrol_answer_pack(answer, bytes, sizeof bytes);
+    (void)snprintf(subject, sizeof subject, "pk.v1.enrolled.%s", name); /* a checked name: fits */
+    if (len == 0 || f->options.publish(f->options.arg, subject, bytes, len, &e) != 0) {
+        log_warn(&e, "the answer to the enrolment of %s could not be sent", name);
+    }
+}
+
+void members_enrol(struct fleet *f, const struct message *m)
+{
+    struct enrol_request request;
+    struct err e = {0};
+    if (enrol_request_unpack(m->bytes, m->len, &request, &e) != 0 ||
+        !nkey_public_is_valid(request.nkey, NKEY_USER)) {
+        metric_add(&f->options.metrics->messages_malformed, 1);
+        log_warn(&e, "an enrolment of %s is not understood", m->name);
+        return;
+    }
+    struct job *job =
+        f->enrolling < ENROLLING_MAX && f->centre.database_up ? job_new(JOB_ENROL) : NULL;
+    if (job == NULL) {
+        return; /* the agent asks again in seconds */
+    }
+    COPY_TEXT(job->as.enrol.name, m->name);
+    job->as.enrol.request = request;
+    f->enrolling += fleet_submit(f, job);
+}
+
+static void refuse_enrolment(struct fleet *f, const struct enrol_job *enrol)
+{
+    struct enrol_answer answer = {.ok = false};
+    const char *reason = verdict_text(enrol->verdict);
+    char detail[ALERT_DETAIL_SIZE];
+    metric_add(&f->options.metrics->enrolments_refused, 1);
+    log_warn(NULL, "enrolment of %s from host %s refused: %s", enrol->name, enrol->request.host,
+             reason);
+    COPY_TEXT(answer.nonce, enrol->request.nonce);
+    COPY_TEXT(answer.reason, reason);
+    answer_enrolment(f, enrol->name, &answer);
+    (void)snprintf(detail, sizeof detail, "enrolment of %s from host %s refused: %s", enrol->name,
+                   enrol->request.host, reason); /* fits */
+    judge_alert(f, instances_by_name(&f->instances, enrol->name), ALERT_FLEET_AUTH_FAILED,
+                ALERT_EVENT, "enrolment", detail);
+}
+
+static void accept_enrolment(struct fleet *f, const struct enrol_job *enrol, uint64_t now_ns)
+{
+    struct enrol_answer answer = {.ok = true};
+    struct err e = {0};
+    COPY_TEXT(answer.nonce, enrol->request.nonce);
+    if (f->options.mint_agent(f->options.arg, enrol->name, enrol->request.nkey, answer.jwt,
+                              sizeof answer.jwt, &e) != 0) {
+        log_error(&e, "no credentials for %s could be made", enrol->name);
+        return; /* the agent asks again, and is told apart by its key */
+    }
+    struct key_row key = {.instance_id = enrol->instance_id};
+    COPY_TEXT(key.nkey, enrol->request.nkey);
+    if (instances_add_key(&f->instances, &key) != 0) {
+        log_error(NULL, "no room for the key of %s", enrol->name);
+    }
+    struct instance *i = instances_by_id(&f->instances, enrol->instance_id);
+    if (i == NULL) {
+        members_load(f, now_ns);
+    } else {
+        judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_ENROL}, now_ns, "enrolled");
+    }
+    metric_add(&f->options.metrics->enrolments, enrol->fresh);
+    log_info(NULL, "agent %s enrolled from host %s", enrol->name, enrol->request.host);
+    answer_enrolment(f, enrol->name, &answer);
+}
+
+void members_enrolled(struct fleet *f, const struct job *job, uint64_t now_ns)
+{
+    f->enrolling -= f->enrolling > 0;
+    if (job->failed) {
+        return;
+    }
+    if (job->as.enrol.verdict == ENROL_OK) {
+        accept_enrolment(f, &job->as.enrol, now_ns);
+    } else {
+        refuse_enrolment(f, &job->as.enrol);
+    }
+}
+
+/* Tells the web what became of agent add or revoke. code is "" when it went well. */
+static void tell_outcome(struct fleet *f, enum web_event_kind kind, uint64_t reply,
+                         const char *name, const char *code, const char *message, const char *token)
+{
+    struct agent_outcome *outcome = calloc(1, sizeof *outcome);
+    if (outcome == NULL) {
+        return;
+    }
+    outcome->ok = code[0] == '\0';
+    COPY_TEXT(outcome->name, name);
+    COPY_TEXT(outcome->code, code);
+    COPY_TEXT(outcome->message, message);
+    COPY_TEXT(outcome->token, token);
+    struct web_event event = {.kind = kind, .reply = reply, .as.outcome = outcome};
+    (void)fleet_tell(f, &event); /* lost: the web's own deadline ends the request */
+}
+
+static struct job *new_invitation(struct fleet *f, const struct message *m, struct err *e)
+{
+    struct job *job = job_new(JOB_INVITE);
+    if (job == NULL) {
+        (void)err_set(e, ERR_NOMEM, "no memory for an invitation");
+        return NULL;
+    }
+    struct invite_job *invite = &job->as.invite;
+    memcpy(&invite->invite, m->bytes, sizeof invite->invite);
+    invite->reply = m->reply;
+    if (f->options.make_token(f->options.arg, &invite->invite, invite->token, sizeof invite->token,
+                              &invite->expires_s, e) != 0) {
+        job_free(job);
+        return NULL;
+    }
+    (void)creds_sha256_hex(invite->token, strlen(invite->token), invite->token_hash);
+    return job;
+}
+
+void members_add(struct fleet *f, const struct message *m)
+{
+    const struct agent_invite *invite = m->bytes;
+    struct err e = {0};
+    if (!name_is_valid(invite->name) || !name_is_valid(invite->site)) {
+        tell_outcome(f, WEB_AGENT_ADDED, m->reply, "", "bad_name",
+                     "names and sites are of the form [a-z0-9][a-z0-9-]{0,62}", "");
+        return;
+    }
+    if (!f->centre.database_up) {
+        tell_outcome(f, WEB_AGENT_ADDED, m->reply, invite->name, "database_away",
+                     "the database is away", "");
+        return;
+    }
+    struct job *job = new_invitation(f, m, &e);
+    if (job == NULL) {
+        log_error(&e, "no token for %s", invite->name);
+        tell_outcome(f, WEB_AGENT_ADDED, m->reply, invite->name, "internal", e.what, "");
+    } else if (!fleet_submit(f, job)) {
+        tell_outcome(f, WEB_AGENT_ADDED, m->reply, invite->name, "database_away",
+                     "too much waits for the database", "");
+    }
+}
+
+void members_added(struct fleet *f, const struct job *job, uint64_t now_ns)
+{
+    const struct invite_job *invite = &job->as.invite;
+    const char *name = invite->invite.name;
+    if (job->failed) {
+        bool away = job->e.code == ERR_CLOSED;
+        tell_outcome(f, WEB_AGENT_ADDED, invite->reply, name, away ? "database_away" : "internal",
+                     away ? "the database is away" : "the database refused it", "");
+    } else if (invite->exists) {
+        tell_outcome(f, WEB_AGENT_ADDED, invite->reply, name, "exists",
+                     "an agent of this name is enrolled already", "");
+    } else {
+        tell_outcome(f, WEB_AGENT_ADDED, invite->reply, name, "", "", invite->token);
+        members_load(f, now_ns);
+    }
+}
+
+void members_revoke(struct fleet *f, const struct message *m)
+{
+    struct job *job = f->centre.database_up ? job_new(JOB_REVOKE) : NULL;
+    if (job == NULL) {
+        tell_outcome(f, WEB_AGENT_REVOKED, m->reply, m->name, "database_away",
+                     "the database is away", "");
+        return;
+    }
+    COPY_TEXT(job->as.revoke.name, m->name);
+    COPY_TEXT(job->as.revoke.by, (const char *)m->bytes);
+    job->as.revoke.reply = m->reply;
+    (void)fleet_submit(f, job); /* dropped: the web's own deadline ends the request */
+}
+
+void members_revoked(struct fleet *f, const struct job *job, uint64_t now_ns)
+{
+    const struct revoke_job *revoke = &job->as.revoke;
+    if (job->failed) {
+        tell_outcome(f, WEB_AGENT_REVOKED, revoke->reply, revoke->name, "internal",
+                     "the database refused it", "");
+    } else if (!revoke->found) {
+        tell_outcome(f, WEB_AGENT_REVOKED, revoke->reply, revoke->name, "unknown",
+                     "there is no such instance", "");
+    } else {
+        tell_outcome(f, WEB_AGENT_REVOKED, revoke->reply, revoke->name, "", "", "");
+        f->load_asked_ns = 0; /* the new list of keys is wanted at once */
+        members_load(f, now_ns);
+    }
+}
+
+/* {"U…": unix second} of every revoked key; the caller frees. */
+static char *revocations(const struct fleet *f)
+{
+    json_t *object = json_object();
+    size_t at = 0;
+    for (const struct key *key; (key = table_next(f->instances.keys, &at)) != NULL;) {
+        if (key->revoked_s != 0) {
+            (void)json_object_set_new(object, key->nkey, json_integer((json_int_t)key->revoked_s));
+        }
+    }
+    char *text = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+    return text;
+}
+
+static void push_work(uv_work_t *work)
+{
+    struct fleet *f = work->data;
+    struct err e = {0};
+    f->push_failed = f->options.push_revocations(f->options.arg, f->push_json, &e) != 0;
+    if (f->push_failed) {
+        log_warn(&e, "revocations could not be told to NATS");
+    }
+}
+
+static void push_done(uv_work_t *work, int status)
+{
+    struct fleet *f = work->data;
+    free(f->push_json);
+    f->push_json = NULL;
+    if (status != 0 || f->push_failed) {
+        f->push_wanted = true;
+        f->push_after_ns = clock_mono_ns() + PUSH_RETRY_MS * (uint64_t)NS_PER_MS;
+    }
+}
+
+void members_push(struct fleet *f, uint64_t now_ns)
+{
+    if (f->load_again && !f->load_pending) {
+        members_load(f, now_ns);
+    }
+    if (!f->push_wanted || f->push_json != NULL || !f->loaded || now_ns < f->push_after_ns) {
+        return;
+    }
+    f->push_wanted = false;
+    if (count_revoked(f) == 0) {
+        return;
+    }
+    f->push_json = revocations(f);
+    f->push.data = f;
+    if (f->push_json != NULL && uv_queue_work(&f->loop, &f->push, push_work, push_done) != 0) {
+        free(f->push_json);
+        f->push_json = NULL;
+    }
+}
