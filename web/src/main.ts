@@ -1,9 +1,9 @@
 // Starts the console.
+import "./style/index.css"; // before the components: theirs come after and win
 import { createApp } from "vue";
 import App from "./App.vue";
 import { router } from "./router";
 import { setEndedHandler } from "./state/session";
-import "./style/index.css";
 
 setEndedHandler(() => {
   const here = router.currentRoute.value;

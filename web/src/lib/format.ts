@@ -85,11 +85,13 @@ export function outage(ms: Maybe): string {
   return ms < 10_000 ? `${digits(1).format(ms / 1000)}\u00a0s` : duration(ms);
 }
 
-/** How long ago: "now" below two seconds. */
+/** How long ago, in one unit: "now" below two seconds, then 14 s, 3 min, 2 h ago. */
 export function ago(at_ms: Maybe, now_ms: number): string {
   if (at_ms === null || at_ms === undefined) return t("time.never");
   const age = now_ms - at_ms;
-  return age < 2000 ? t("time.now") : t("time.ago", { span: duration(age) });
+  if (age < 2000) return t("time.now");
+  const [unit, size] = PARTS.find(([, s]) => age >= s * 1000)!;
+  return t("time.ago", { span: `${Math.floor(age / 1000 / size)}\u00a0${unit}` });
 }
 
 const clockFormat = () =>

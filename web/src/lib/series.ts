@@ -75,21 +75,38 @@ export function sumSparks(sparks: readonly (readonly (number | null)[])[]): (num
   return sum;
 }
 
-/** SVG path of a sparkline in a box of w × h; the line breaks at nulls. Zero is the floor. */
-export function sparkPath(values: readonly (number | null)[], w: number, h: number): string {
+interface Pen {
+  x: string;
+  y: string;
+}
+
+/** Runs of known values as positions in a box of w × h; zero is the floor. */
+function sparkRuns(values: readonly (number | null)[], w: number, h: number): Pen[][] {
   const top = Math.max(1, ...values.map((v) => v ?? 0));
   const dx = values.length > 1 ? w / (values.length - 1) : 0;
-  let path = "";
-  let pen = false;
+  const runs: Pen[][] = [];
+  let run: Pen[] | null = null;
   values.forEach((value, i) => {
     if (value === null) {
-      pen = false;
+      run = null;
       return;
     }
-    const x = (i * dx).toFixed(1);
-    const y = (h - 1 - (value / top) * (h - 2)).toFixed(1);
-    path += `${pen ? "L" : "M"}${x} ${y}`;
-    pen = true;
+    if (!run) runs.push((run = []));
+    run.push({ x: (i * dx).toFixed(1), y: (h - 1 - (value / top) * (h - 2)).toFixed(1) });
   });
-  return path;
+  return runs;
+}
+
+const lineThrough = (run: readonly Pen[]) => run.map(({ x, y }, i) => `${i ? "L" : "M"}${x} ${y}`).join("");
+
+/** SVG path of a sparkline; the line breaks at nulls. */
+export function sparkPath(values: readonly (number | null)[], w: number, h: number): string {
+  return sparkRuns(values, w, h).map(lineThrough).join("");
+}
+
+/** SVG path of the area between the sparkline and the floor. */
+export function sparkArea(values: readonly (number | null)[], w: number, h: number): string {
+  return sparkRuns(values, w, h)
+    .map((run) => `${lineThrough(run)}L${run[run.length - 1]!.x} ${h}L${run[0]!.x} ${h}Z`)
+    .join("");
 }

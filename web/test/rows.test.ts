@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import { ref, shallowRef } from "vue";
+import { hostOf, who } from "../src/lib/alertText";
+import { applyAlerts, patchAlerts } from "../src/lib/alerts";
+import { appName, heldRows, present, rttOf } from "../src/lib/flows";
+import { heldOrder, useStableOrder } from "../src/lib/order";
+import { makeAlert, makeFlow } from "./make";
+
+describe("held order", () => {
+  it("keeps what is shown at its place, drops what is gone, adds new rows at the end", () => {
+    expect(heldOrder([3, 1, 2], [1, 2, 3, 4])).toEqual([3, 1, 2, 4]);
+    expect(heldOrder([3, 1, 2], [2, 1])).toEqual([1, 2]);
+  });
+  it("lets rows move again when the pointer leaves or the person sorts anew", () => {
+    const rows = shallowRef([{ k: 1 }, { k: 2 }]);
+    const held = ref(true);
+    const sort = ref("a");
+    const order = useStableOrder(() => rows.value, (r) => r.k, held, () => sort.value);
+    const keys = () => order.value.map((r) => r.k);
+    rows.value = [{ k: 2 }, { k: 1 }];
+    expect(keys()).toEqual([1, 2]);
+    sort.value = "b";
+    expect(keys()).toEqual([2, 1]);
+    rows.value = [{ k: 1 }, { k: 2 }];
+    held.value = false;
+    expect(keys()).toEqual([1, 2]);
+  });
+});
+
+describe("live flows", () => {
+  it("take new values while held, keep what has left, count what waits", () => {
+    const shown = [makeFlow({ flow_id: "1" }), makeFlow({ flow_id: "2", bytes: 7 })];
+    const fresh = [makeFlow({ flow_id: "3" }), makeFlow({ flow_id: "1", bytes: 5 })];
+    const { rows, waiting } = heldRows(shown, fresh);
+    expect(rows.map((r) => [r.flow_id, r.bytes])).toEqual([["1", 5], ["2", 7]]);
+    expect(waiting).toBe(1);
+  });
+  it("name protocol and application once when they are the same", () => {
+    expect(appName(makeFlow({ protocol: "TLS", app: "Google" }))).toBe("TLS · Google");
+    expect(appName(makeFlow({ protocol: "DNS", app: "DNS" }))).toBe("DNS");
+    expect(appName(makeFlow({ protocol: "TLS", app: "Unknown" }))).toBe("TLS");
+    expect(appName(makeFlow({ protocol: "Unknown", app: "Unknown" }))).toBe("Unknown");
+  });
+  it("offer only values that are there", () => {
+    expect(present([makeFlow({ app: "TLS" }), makeFlow({ app: "DNS" }), makeFlow({ app: "TLS" })], (r) => r.app)).toEqual(["DNS", "TLS"]);
+  });
+  it("know no round trip without a handshake", () => {
+    expect(rttOf(makeFlow({ rtt_client_us: 0, rtt_server_us: null }))).toBe(null);
+    expect(rttOf(makeFlow({ rtt_client_us: 300, rtt_server_us: 700 }))).toBe(1000);
+  });
+});
+
+describe("alerts", () => {
+  it("take a delta by id and stay newest first within the limit", () => {
+    const old = [makeAlert({ id: "a", last_ms: 3 }), makeAlert({ id: "b", last_ms: 2 })];
+    const after = applyAlerts(old, "delta", { alerts: [makeAlert({ id: "b", last_ms: 9 }), makeAlert({ id: "c", last_ms: 5 })], gone: ["a"] }, 1);
+    expect(after.map((a) => a.id)).toEqual(["b"]);
+  });
+  it("patch a page where rows stand and tell the news apart", () => {
+    const page = [makeAlert({ id: "a" }), makeAlert({ id: "b" })];
+    const { rows, fresh } = patchAlerts(page, [makeAlert({ id: "b", state: "released" }), makeAlert({ id: "c" })]);
+    expect(rows.map((a) => `${a.id} ${a.state}`)).toEqual(["a event", "b released"]);
+    expect(fresh.map((a) => a.id)).toEqual(["c"]);
+  });
+  it("find the host to look for", () => {
+    expect(hostOf(makeAlert({ client: "[2001:db8::1]:443" }))).toBe("2001:db8::1");
+    expect(hostOf(makeAlert({ client: "192.0.2.1:55" }))).toBe("192.0.2.1");
+    expect(hostOf(makeAlert({ entity: "host", entity_id: "192.0.2.9" }))).toBe("192.0.2.9");
+    expect(hostOf(makeAlert({ entity: "agent", entity_id: "a" }))).toBe(null);
+  });
+  it("say whom they are about", () => {
+    expect(who(makeAlert({ client: "a:1", server: "b:2" }))).toBe("a:1 → b:2");
+    expect(who(makeAlert({ entity: "interface", entity_id: "eth0" }))).toBe("interface eth0");
+  });
+});
