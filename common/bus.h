@@ -16,7 +16,7 @@
 struct bus;
 
 enum bus_event {
-    BUS_CONNECTED,    /* also after each reconnection */
+    BUS_CONNECTED, /* also after each reconnection */
     BUS_DISCONNECTED,
     BUS_AUTH_REFUSED, /* the server refused the log-in; the bus goes on trying */
     BUS_DENIED,       /* a publish or subscription was not permitted; text names it */
@@ -31,9 +31,9 @@ typedef void (*bus_message_fn)(const char *subject, const void *bytes, size_t le
 struct bus_options {
     const char *const *urls; /* nats://host:port or tls://host:port */
     size_t url_count;
-    const char *ca_file;  /* PEM for tls, or NULL */
-    const char *name;     /* connection name shown by the server */
-    const char *jwt;      /* user JWT; copied */
+    const char *ca_file;    /* PEM for tls, or NULL */
+    const char *name;       /* connection name shown by the server */
+    const char *jwt;        /* user JWT; copied */
     const struct nkey *key; /* signs the nonce; copied; NULL for a bearer JWT */
     bus_event_fn on_event;
     void *arg;
@@ -49,8 +49,7 @@ bool bus_is_connected(struct bus *bus);
 int bus_subscribe(struct bus *bus, const char *subject, bus_message_fn fn, void *arg,
                   struct err *e);
 /* Leaves at once, without waiting for a flusher. Fails with ERR_CLOSED while away. Any thread. */
-int bus_publish(struct bus *bus, const char *subject, const void *bytes, size_t len,
-                struct err *e);
+int bus_publish(struct bus *bus, const char *subject, const void *bytes, size_t len, struct err *e);
 /* Request and answer through the private inbox (system account only: CLAIMS.UPDATE, CONNZ). */
 int bus_request(struct bus *bus, const char *subject, const void *bytes, size_t len,
                 unsigned timeout_ms, void *answer, size_t *answer_len, struct err *e);
