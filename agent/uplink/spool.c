@@ -1,0 +1,305 @@
+#define LOG_MODULE "spool"
+#include "agent/uplink/spool.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    SEGMENT_MAX = 8 * 1024 * 1024,
+    SEGMENT_MIN = 64 * 1024,
+    SEGMENTS_IN_CAP = 16, /* a small spool has small segments, so that dropping one is no rout */
+    REPLAY_SHARE = 5,     /* a fifth of the cap may keep what is acknowledged, to send again */
+    AGE_MARKS = 256
+};
+
+/* When some sequences were accepted, coarsely: enough to tell the age of the oldest. */
+struct age_marks {
+    struct {
+        uint64_t sequence, wall_ns;
+    } marks[AGE_MARKS];
+    size_t first, count;
+};
+
+struct spool {
+    struct stream streams[STREAM_COUNT + 1]; /* by enum wire_stream */
+    struct age_marks ages[STREAM_COUNT + 1];
+    uint64_t cap_bytes, dropped;
+    int ledger_fd;
+    bool failed;
+};
+
+static const enum wire_stream all_streams[] = {STREAM_ALERT, STREAM_COUNTER, STREAM_FLOW};
+static const enum wire_stream drop_order[] = {STREAM_FLOW, STREAM_COUNTER, STREAM_ALERT};
+
+static uint64_t segment_size_for(uint64_t cap)
+{
+    uint64_t size = cap / SEGMENTS_IN_CAP;
+    return size < SEGMENT_MIN ? SEGMENT_MIN : size > SEGMENT_MAX ? SEGMENT_MAX : size;
+}
+
+struct spool *spool_open(const struct spool_options *options, struct err *e)
+{
+    struct spool *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        err_set(e, ERR_NOMEM, "no memory for the spool");
+        return NULL;
+    }
+    s->cap_bytes = options->cap_bytes;
+    s->ledger_fd = options->ledger_fd;
+    for (size_t i = 0; i < STREAM_COUNT; i++) {
+        s->streams[all_streams[i]] = (struct stream){.write_fd = -1, .read_fd = -1};
+    }
+    for (size_t i = 0; i < STREAM_COUNT; i++) {
+        char dir[SEGMENT_PATH_SIZE];
+        int len =
+            snprintf(dir, sizeof dir, "%s/%s", options->dir, wire_stream_word(all_streams[i]));
+        int rc = len < (int)sizeof dir
+                     ? stream_open(&s->streams[all_streams[i]], dir,
+                                   segment_size_for(options->cap_bytes), options->now_s, e)
+                     : err_set(e, ERR_ARG, "the path of the spool is too long");
+        if (rc != 0) {
+            err_wrap(e, "spool %s", dir);
+            spool_close(s);
+            return NULL;
+        }
+    }
+    return s;
+}
+
+void spool_close(struct spool *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < STREAM_COUNT; i++) {
+        if (s->streams[all_streams[i]].write_fd >= 0) {
+            (void)fdatasync(s->streams[all_streams[i]].write_fd);
+        }
+        stream_close(&s->streams[all_streams[i]]);
+    }
+    free(s);
+}
+
+static uint64_t bytes_of_all(const struct spool *s)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < STREAM_COUNT; i++) {
+        bytes += stream_bytes(&s->streams[all_streams[i]]);
+    }
+    return bytes;
+}
+
+/* Lets acknowledged segments go while they are more than their share, or room is wanted. */
+static void drop_acknowledged(struct spool *s, bool room_wanted)
+{
+    for (size_t i = 0; i < STREAM_COUNT; i++) {
+        struct stream *stream = &s->streams[drop_order[i]];
+        while (room_wanted || stream_bytes(stream) - stream_waiting_bytes(stream) >
+                                  s->cap_bytes / REPLAY_SHARE / STREAM_COUNT) {
+            if (stream_drop_oldest(stream, true) == 0) {
+                break;
+            }
+        }
+    }
+}
+
+/* Makes room for len bytes; false when only what is being written is left. */
+static bool make_room(struct spool *s, size_t len)
+{
+    if (bytes_of_all(s) + len <= s->cap_bytes) {
+        return true;
+    }
+    drop_acknowledged(s, true);
+    for (size_t i = 0; i < STREAM_COUNT; i++) {
+        struct stream *stream = &s->streams[drop_order[i]];
+        while (bytes_of_all(s) + len > s->cap_bytes) {
+            uint64_t first = stream->segments[0].first;
+            if (stream_drop_oldest(stream, false) == 0) {
+                break;
+            }
+            uint64_t unsent = first > stream->acked ? first : stream->acked + 1;
+            s->dropped += stream->segments[0].first - unsent;
+            log_warn(NULL, "spool full: dropped %s %" PRIu64 "-%" PRIu64,
+                     wire_stream_word(drop_order[i]), unsent, stream->segments[0].first - 1);
+        }
+    }
+    return bytes_of_all(s) + len <= s->cap_bytes;
+}
+
+static void ledger_write(const struct spool *s, enum wire_stream stream, uint64_t sequence)
+{
+    if (s->ledger_fd < 0) {
+        return;
+    }
+    char line[80];
+    int len = snprintf(line, sizeof line, "%s %" PRIu64 " %" PRIu64 "\n", wire_stream_word(stream),
+                       s->streams[stream].epoch, sequence);
+    if (write(s->ledger_fd, line, (size_t)len) != len) {
+        log_error(NULL, "the ledger takes no more lines");
+    }
+}
+
+/* Marks thin out by halves, so that they always span everything that waits. */
+static void age_note(struct age_marks *a, uint64_t sequence, uint64_t wall_ns)
+{
+    if (a->count > 0 && wall_ns < a->marks[a->count - 1].wall_ns + NS_PER_S) {
+        return;
+    }
+    if (a->count == AGE_MARKS) {
+        for (size_t i = 0; i < AGE_MARKS / 2; i++) {
+            a->marks[i] = a->marks[2 * i];
+        }
+        a->count = AGE_MARKS / 2;
+    }
+    a->marks[a->count].sequence = sequence;
+    a->marks[a->count++].wall_ns = wall_ns;
+}
+
+static void age_forget(struct age_marks *a, uint64_t acked)
+{
+    size_t gone = 0;
+    while (gone + 1 < a->count && a->marks[gone + 1].sequence <= acked + 1) {
+        gone++;
+    }
+    memmove(a->marks, a->marks + gone, (a->count - gone) * sizeof a->marks[0]);
+    a->count -= gone;
+}
+
+int spool_append(struct spool *s, enum wire_stream stream, const void *bytes, size_t len,
+                 uint64_t *sequence, struct err *e)
+{
+    struct stream *to = &s->streams[stream];
+    if (!make_room(s, len + SEGMENT_RECORD_HEAD_SIZE)) {
+        stream_skip(to, true);
+        s->dropped++;
+        return err_set(e, ERR_FULL, "the spool is full (%" PRIu64 " bytes)", s->cap_bytes);
+    }
+    uint64_t given = 0;
+    if (stream_append(to, bytes, len, &given, e) != 0) {
+        stream_skip(to, false);
+        s->dropped++;
+        s->failed = true;
+        return -1;
+    }
+    s->failed = false;
+    ledger_write(s, stream, given);
+    age_note(&s->ages[stream], given, clock_wall_ns());
+    if (sequence != NULL) {
+        *sequence = given;
+    }
+    return 0;
+}
+
+bool spool_sync_begin(struct spool *s, enum wire_stream stream, struct spool_sync *job)
+{
+    const struct stream *from = &s->streams[stream];
+    uint64_t upto = from->segments[from->count - 1].next - 1; /* not what was skipped behind it */
+    *job = (struct spool_sync){.stream = stream, .fd = -1, .epoch = from->epoch, .upto = upto};
+    if (upto <= from->durable) {
+        return false;
+    }
+    job->fd = fcntl(from->write_fd, F_DUPFD_CLOEXEC, 0);
+    return job->fd >= 0;
+}
+
+void spool_sync_run(struct spool_sync *job)
+{
+    job->failed = fdatasync(job->fd) == 0 ? 0 : errno;
+    (void)close(job->fd);
+    job->fd = -1;
+}
+
+void spool_sync_end(struct spool *s, const struct spool_sync *job)
+{
+    struct stream *of = &s->streams[job->stream];
+    s->failed = s->failed || job->failed != 0;
+    if (job->failed == 0 && job->epoch == of->epoch) {
+        stream_set_durable(of, job->upto);
+    }
+}
+
+int spool_read(struct spool *s, enum wire_stream stream, uint64_t from, uint32_t max,
+               struct stream_batch *b, struct err *e)
+{
+    return stream_read(&s->streams[stream], from, max, b, e);
+}
+
+void spool_ack(struct spool *s, enum wire_stream stream, uint64_t epoch, uint64_t upto)
+{
+    struct stream *of = &s->streams[stream];
+    if (epoch != of->epoch) {
+        return;
+    }
+    stream_ack(of, upto);
+    age_forget(&s->ages[stream], of->acked);
+    drop_acknowledged(s, false);
+}
+
+uint64_t spool_reconcile(struct spool *s, enum wire_stream stream, uint64_t epoch, uint64_t upto,
+                         uint64_t now_s)
+{
+    struct stream *of = &s->streams[stream];
+    bool ahead = epoch > of->epoch || (epoch == of->epoch && upto >= of->next);
+    if (!ahead) {
+        uint64_t known = epoch == of->epoch ? upto : 0;
+        spool_ack(s, stream, of->epoch, known);
+        return known + 1;
+    }
+    struct err e = {0};
+    uint64_t later = epoch + 1 > now_s ? epoch + 1 : now_s;
+    if (stream_new_epoch(of, later, &e) != 0) {
+        log_error(&e, "no new epoch for %s", wire_stream_word(stream));
+        return of->acked + 1;
+    }
+    s->ages[stream].count = 0;
+    log_warn(NULL,
+             "the centre knows %s %" PRIu64 "/%" PRIu64 ", which this spool never wrote: "
+             "new epoch %" PRIu64,
+             wire_stream_word(stream), epoch, upto, of->epoch);
+    return 1;
+}
+
+void spool_save(struct spool *s)
+{
+    for (size_t i = 0; i < STREAM_COUNT; i++) {
+        struct err e = {0};
+        if (stream_save(&s->streams[all_streams[i]], &e) != 0) {
+            log_warn(&e, "what was acknowledged is not saved");
+        }
+    }
+}
+
+struct spool_place spool_place(const struct spool *s, enum wire_stream stream)
+{
+    const struct stream *of = &s->streams[stream];
+    return (struct spool_place){
+        .epoch = of->epoch, .acked = of->acked, .durable = of->durable, .tail = of->next - 1};
+}
+
+void spool_stats(const struct spool *s, struct spool_stats *stats)
+{
+    *stats =
+        (struct spool_stats){.cap_bytes = s->cap_bytes, .dropped = s->dropped, .failed = s->failed};
+    for (size_t i = 0; i < STREAM_COUNT; i++) {
+        const struct stream *of = &s->streams[all_streams[i]];
+        uint64_t waiting = of->next - 1 - of->acked;
+        if (waiting == 0) {
+            continue;
+        }
+        stats->records += waiting;
+        stats->bytes += stream_waiting_bytes(of);
+        const struct age_marks *a = &s->ages[all_streams[i]];
+        uint64_t oldest = a->count > 0 ? a->marks[0].wall_ns : 0;
+        if (oldest != 0 && (stats->oldest_wall_ns == 0 || oldest < stats->oldest_wall_ns)) {
+            stats->oldest_wall_ns = oldest;
+        }
+    }
+}
