@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COPY_TEXT(to, from) ((void)snprintf((to), sizeof(to), "%s", (from))) /* of the same size   \
-                                                                              */
+#define COPY_TEXT(to, from)                                                                        \
+    ((void)snprintf((to), sizeof(to), "%s", (from))) /* of the same size                           \
+                                                      */
 
 static void tell_chunk(struct fleet *f, uint64_t reply, struct query_chunk *chunk)
 {

@@ -191,6 +191,9 @@ static void stop_loop(struct fleet *f)
 {
     f->seen_noted_ns = 0;
     note_seen(f, clock_mono_ns());
+    (void)pthread_mutex_lock(&f->bell_lock); /* a plain mutex, locked once: cannot fail */
+    f->bell_gone = true;
+    (void)pthread_mutex_unlock(&f->bell_lock);
     uv_close((uv_handle_t *)&f->ticker, NULL);
     uv_close((uv_handle_t *)&f->bell, NULL);
 }
@@ -242,7 +245,12 @@ static void *fleet_main(void *arg)
 
 static void ring(void *arg)
 {
-    (void)uv_async_send(arg); /* fails only for a handle that is being closed */
+    struct fleet *f = arg;
+    (void)pthread_mutex_lock(&f->bell_lock); /* a plain mutex, locked once: cannot fail */
+    if (!f->bell_gone) {
+        (void)uv_async_send(&f->bell); /* open: cannot fail */
+    }
+    (void)pthread_mutex_unlock(&f->bell_lock);
 }
 
 static int open_loop(struct fleet *f, struct err *e)
@@ -268,6 +276,7 @@ static void fleet_free(struct fleet *f)
     }
     queue_free(f->inbox);
     instances_done(&f->instances);
+    (void)pthread_mutex_destroy(&f->bell_lock); /* nobody holds it */
     free(f->push_json);
     free(f);
 }
@@ -278,13 +287,14 @@ static int fleet_prepare(struct fleet *f, struct err *e)
     if (instances_init(&f->instances, e) != 0 || open_loop(f, e) != 0) {
         return -1;
     }
-    f->inbox = queue_new(sizeof(struct message), INBOX_SLOTS, ring, &f->bell, e);
+    f->inbox = queue_new(sizeof(struct message), INBOX_SLOTS, ring, f, e);
     if (f->inbox == NULL) {
         return -1;
     }
     if (pthread_create(&f->thread, NULL, fleet_main, f) != 0) {
         return err_set(e, ERR_NOMEM, "no thread for the fleet");
     }
+    f->running = true;
     return 0;
 }
 
@@ -296,24 +306,33 @@ struct fleet *fleet_open(const struct fleet_options *options, struct err *e)
         return NULL;
     }
     f->options = *options;
-    if (fleet_prepare(f, e) != 0) { /* at the program's start, which then ends */
+    (void)pthread_mutex_init(&f->bell_lock, NULL); /* with default attributes it cannot fail */
+    if (fleet_prepare(f, e) != 0) {                /* at the program's start, which then ends */
         fleet_free(f);
         return NULL;
     }
     return f;
 }
 
-void fleet_close(struct fleet *fleet)
+void fleet_stop(struct fleet *fleet)
 {
-    if (fleet == NULL) {
+    if (fleet == NULL || !fleet->running) {
         return;
     }
     queue_close(fleet->inbox);
     atomic_store_explicit(&fleet->stopping, true, memory_order_release);
-    (void)uv_async_send(&fleet->bell); /* the thread still runs: it cannot fail */
+    ring(fleet);
     (void)pthread_join(fleet->thread, NULL);
     (void)uv_loop_close(&fleet->loop); /* empty, as its run has ended */
-    fleet_free(fleet);
+    fleet->running = false;
+}
+
+void fleet_close(struct fleet *fleet)
+{
+    if (fleet != NULL) {
+        fleet_stop(fleet);
+        fleet_free(fleet);
+    }
 }
 
 /* Copies len bytes and queues. */

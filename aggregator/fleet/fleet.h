@@ -36,7 +36,9 @@ struct fleet_options {
 
 /* Starts the thread. NULL and e when memory or threads are short. */
 struct fleet *fleet_open(const struct fleet_options *options, struct err *e);
-/* Notes what is to be noted (as jobs), ends the thread. NULL is fine. */
+/* Hands over the last jobs and ends the thread; what is posted from now on is dropped. */
+void fleet_stop(struct fleet *fleet);
+/* Stops it if need be and frees it: once nobody posts any more. NULL is fine. */
 void fleet_close(struct fleet *fleet);
 
 /* What came from an agent; the name is from the subject, so the server has vouched for it. */

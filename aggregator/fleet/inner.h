@@ -71,9 +71,12 @@ struct fleet {
     struct fleet_options options;
     struct queue *inbox;
     pthread_t thread;
+    bool running;          /* the opener's own */
     _Atomic bool stopping; /* set by fleet_close, read by the thread */
     uv_loop_t loop;
-    uv_async_t bell; /* rung by queue_push */
+    uv_async_t bell;           /* rung by queue_push */
+    pthread_mutex_t bell_lock; /* guards bell_gone: a closed handle must not be rung */
+    bool bell_gone;
     uv_timer_t ticker;
 
     struct instances instances;

@@ -11,8 +11,9 @@
 
 enum { BUS_ALERT_MS = 10000 /* without NATS before that is an alert */ };
 
-#define COPY_TEXT(to, from) ((void)snprintf((to), sizeof(to), "%s", (from))) /* of the same size   \
-                                                                              */
+#define COPY_TEXT(to, from)                                                                        \
+    ((void)snprintf((to), sizeof(to), "%s", (from))) /* of the same size                           \
+                                                      */
 
 void judge_alert(struct fleet *f, struct instance *i, unsigned kind, unsigned action,
                  const char *key, const char *detail)

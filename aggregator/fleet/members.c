@@ -19,8 +19,9 @@ enum {
     PUSH_RETRY_MS = 5000,
 };
 
-#define COPY_TEXT(to, from) ((void)snprintf((to), sizeof(to), "%s", (from))) /* of the same size   \
-                                                                              */
+#define COPY_TEXT(to, from)                                                                        \
+    ((void)snprintf((to), sizeof(to), "%s", (from))) /* of the same size                           \
+                                                      */
 
 void members_load(struct fleet *f, uint64_t now_ns)
 {

@@ -48,6 +48,7 @@ struct store {
     struct queue *batches; /* of struct item */
     struct queue *jobs;    /* of struct job * */
     pthread_t thread;
+    bool started;
     _Atomic bool stopping;     /* set by store_close, read by the thread */
     _Atomic size_t bytes_held; /* added by store_batch, taken off by the thread */
     struct pg *pg;             /* below: the thread's own */
@@ -407,12 +408,16 @@ struct store *store_open(const struct store_options *options, struct err *e)
         store_free(s);
         return NULL;
     }
-    if (pthread_create(&s->thread, NULL, store_main, s) != 0) {
-        (void)err_set(e, ERR_NOMEM, "no thread for the store");
-        store_free(s);
-        return NULL;
-    }
     return s;
+}
+
+int store_start(struct store *store, struct err *e)
+{
+    if (pthread_create(&store->thread, NULL, store_main, store) != 0) {
+        return err_set(e, ERR_NOMEM, "no thread for the store");
+    }
+    store->started = true;
+    return 0;
 }
 
 bool store_close(struct store *store, unsigned wait_ms)
@@ -425,7 +430,7 @@ bool store_close(struct store *store, unsigned wait_ms)
                            .tv_nsec = (long)(until % NS_PER_S)};
     atomic_store_explicit(&store->stopping, true, memory_order_release);
     queue_close(store->batches);
-    if (pthread_timedjoin_np(store->thread, NULL, &end) != 0) {
+    if (store->started && pthread_timedjoin_np(store->thread, NULL, &end) != 0) {
         return false;
     }
     store_free(store);

@@ -29,8 +29,10 @@ struct store_options {
     void *arg;
 };
 
-/* Starts the thread, which connects by itself. NULL and e when memory or threads are short. */
+/* NULL and e when memory is short. What is handed over before the start waits. */
 struct store *store_open(const struct store_options *options, struct err *e);
+/* Starts the thread, which connects by itself: once all that options point to is there. */
+int store_start(struct store *store, struct err *e);
 /*
  * Lets it finish what it has in hand and the jobs that wait, at most wait_ms. False when it could
  * not: the database hangs; the thread is then left behind and the process must end.

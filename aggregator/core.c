@@ -1,0 +1,283 @@
+/* The joints: which function of one part stands behind which pointer of another. */
+#include "aggregator/core.h"
+
+#include "aggregator/auth/keys.h"
+#include "aggregator/fleet/fleet.h"
+#include "aggregator/ingest/ingest.h"
+#include "aggregator/store/store.h"
+#include "common/bus.h"
+#include "common/clock.h"
+
+#define LOG_MODULE "core"
+#include "common/log.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    STORE_CLOSE_MS = 1500, /* for what the store has in hand */
+    UPDATE_TIMEOUT_MS = 2000,
+    UPDATE_ANSWER_SIZE = 4096,
+};
+
+struct core {
+    const struct settings *settings;
+    struct keys keys;
+    struct metrics metrics;
+    struct store *store;
+    struct fleet *fleet;
+    struct ingest ingest;
+    struct bus *bus;          /* as the core user */
+    struct bus *system;       /* as a user of the system account */
+    pthread_mutex_t web_lock; /* guards the next two */
+    web_event_fn web;
+    void *web_arg;
+};
+
+static bool tell_web(void *arg, const struct web_event *event)
+{
+    struct core *core = arg;
+    (void)pthread_mutex_lock(&core->web_lock); /* a plain mutex, locked once: cannot fail */
+    bool taken = core->web != NULL && core->web(core->web_arg, event);
+    (void)pthread_mutex_unlock(&core->web_lock);
+    return taken;
+}
+
+static int publish(void *arg, const char *subject, const void *bytes, size_t len, struct err *e)
+{
+    struct core *core = arg;
+    return bus_publish(core->bus, subject, bytes, len, e);
+}
+
+static bool take_batch(void *arg, const char *name, enum wire_stream stream, const void *bytes,
+                       size_t len)
+{
+    struct core *core = arg;
+    return store_batch(core->store, name, stream, bytes, len);
+}
+
+static bool submit_job(void *arg, struct job *job)
+{
+    struct core *core = arg;
+    return store_job(core->store, job);
+}
+
+static void job_done(void *arg, struct job *job)
+{
+    struct core *core = arg;
+    (void)fleet_job_done(core->fleet, job); /* a dropped one is counted there */
+}
+
+static void database_changed(void *arg, bool up)
+{
+    struct core *core = arg;
+    (void)fleet_database(core->fleet, up); /* counted there */
+}
+
+static void registry_changed(void *arg)
+{
+    struct core *core = arg;
+    (void)fleet_registry_changed(core->fleet); /* counted there */
+}
+
+static int mint_agent(void *arg, const char *name, const char *nkey, char *jwt, size_t size,
+                      struct err *e)
+{
+    struct core *core = arg;
+    uint64_t expires_s = clock_wall_ns() / NS_PER_S + KEYS_AGENT_JWT_S;
+    return keys_agent_jwt(&core->keys, name, nkey, expires_s, jwt, size, e);
+}
+
+static int make_token(void *arg, const struct agent_invite *invite, char *token, size_t size,
+                      uint64_t *expires_s, struct err *e)
+{
+    struct core *core = arg;
+    uint32_t life_s = invite->expires_s != 0 ? invite->expires_s : KEYS_TOKEN_DEFAULT_S;
+    *expires_s = clock_wall_ns() / NS_PER_S + life_s;
+    return keys_token_new(&core->keys, invite->name, *expires_s, token, size, e);
+}
+
+/* On a thread of the fleet's loop: may wait for the NATS server. */
+static int push_revocations(void *arg, const char *json, struct err *e)
+{
+    struct core *core = arg;
+    char answer[UPDATE_ANSWER_SIZE];
+    size_t answer_len = sizeof answer;
+    char *jwt = malloc(KEYS_ACCOUNT_JWT_SIZE);
+    if (jwt == NULL) {
+        return err_set(e, ERR_NOMEM, "no memory for the account's claims");
+    }
+    int result = -1;
+    if (keys_account_jwt(&core->keys, json, jwt, KEYS_ACCOUNT_JWT_SIZE, e) == 0 &&
+        bus_request(core->system, KEYS_UPDATE_SUBJECT, jwt, strlen(jwt), UPDATE_TIMEOUT_MS, answer,
+                    &answer_len, e) == 0) {
+        result = keys_update_check(answer, answer_len, e);
+    }
+    free(jwt);
+    return result;
+}
+
+static void on_bus(enum bus_event event, const char *text, void *arg)
+{
+    struct core *core = arg;
+    switch (event) {
+    case BUS_CONNECTED:
+        log_info(NULL, "connected to NATS");
+        (void)fleet_bus(core->fleet, true); /* counted there */
+        break;
+    case BUS_DISCONNECTED:
+        log_warn(NULL, "lost NATS; agents hold what they have");
+        (void)fleet_bus(core->fleet, false); /* counted there */
+        break;
+    case BUS_AUTH_REFUSED: log_warn(NULL, "NATS refused the log-in: %s", text); break;
+    case BUS_DENIED: log_error(NULL, "NATS denied: %s", text); break;
+    case BUS_SLOW:
+        metric_set(&core->metrics.bus_dropped, bus_dropped(core->bus));
+        log_warn(NULL, "the NATS client dropped messages: %s", text);
+        break;
+    }
+}
+
+static void on_system(enum bus_event event, const char *text, void *arg)
+{
+    struct core *core = arg;
+    switch (event) {
+    case BUS_CONNECTED: (void)fleet_system_up(core->fleet); break; /* counted there */
+    case BUS_DISCONNECTED: break; /* the other connection says so */
+    case BUS_AUTH_REFUSED: log_warn(NULL, "NATS refused the system log-in: %s", text); break;
+    case BUS_DENIED: log_error(NULL, "NATS denied the system user: %s", text); break;
+    case BUS_SLOW: log_warn(NULL, "the NATS client dropped events: %s", text); break;
+    }
+}
+
+static struct bus *open_bus(struct core *core, const struct keys_user *user, const char *name,
+                            bus_event_fn on_event, struct err *e)
+{
+    const struct settings *settings = core->settings;
+    struct bus_options options = {
+        .urls = (const char *const *)settings->nats_urls.items,
+        .url_count = settings->nats_urls.count,
+        .ca_file = settings->nats_ca[0] != '\0' ? settings->nats_ca : NULL,
+        .name = name,
+        .jwt = user->jwt,
+        .key = &user->key,
+        .on_event = on_event,
+        .arg = core,
+    };
+    return bus_open(&options, e);
+}
+
+static int open_buses(struct core *core, struct err *e)
+{
+    core->ingest = (struct ingest){
+        .metrics = &core->metrics,
+        .fleet = core->fleet,
+        .batch = take_batch,
+        .arg = core,
+    };
+    core->system = open_bus(core, &core->keys.system, "picket-aggregator-system", on_system, e);
+    if (core->system == NULL ||
+        ingest_logins(&core->ingest, core->system, core->keys.account_public, e) != 0) {
+        return -1;
+    }
+    core->bus = open_bus(core, &core->keys.core, "picket-aggregator", on_bus, e);
+    return core->bus != NULL ? ingest_agents(&core->ingest, core->bus, e) : -1;
+}
+
+static int open_fleet(struct core *core, struct err *e)
+{
+    struct fleet_options options = {
+        .metrics = &core->metrics,
+        .publish = publish,
+        .submit = submit_job,
+        .tell_web = tell_web,
+        .mint_agent = mint_agent,
+        .make_token = make_token,
+        .push_revocations = push_revocations,
+        .arg = core,
+    };
+    core->fleet = fleet_open(&options, e);
+    return core->fleet != NULL ? 0 : -1;
+}
+
+static int open_store(struct core *core, struct err *e)
+{
+    struct store_options options = {
+        .conninfo = core->settings->database_url,
+        .metrics = &core->metrics,
+        .publish = publish,
+        .tell_web = tell_web,
+        .database = database_changed,
+        .registry_changed = registry_changed,
+        .job_done = job_done,
+        .arg = core,
+    };
+    core->store = store_open(&options, e);
+    return core->store != NULL ? 0 : -1;
+}
+
+/* In this order, as each is called by the ones that come after it; the store's thread is the last.
+ */
+static int core_start(struct core *core, struct err *e)
+{
+    if (keys_load(&core->keys, core->settings->dir, e) != 0 || open_fleet(core, e) != 0 ||
+        open_store(core, e) != 0 || open_buses(core, e) != 0) {
+        return -1;
+    }
+    return store_start(core->store, e);
+}
+
+struct core *core_open(const struct settings *settings, struct err *e)
+{
+    struct core *core = calloc(1, sizeof *core);
+    if (core == NULL) {
+        (void)err_set(e, ERR_NOMEM, "no memory for the core");
+        return NULL;
+    }
+    core->settings = settings;
+    (void)pthread_mutex_init(&core->web_lock, NULL); /* with default attributes it cannot fail */
+    if (core_start(core, e) != 0) {
+        core_close(core);
+        return NULL;
+    }
+    return core;
+}
+
+void core_close(struct core *core)
+{
+    if (core == NULL) {
+        return;
+    }
+    bus_close(core->system);
+    fleet_stop(core->fleet);
+    if (!store_close(core->store, STORE_CLOSE_MS)) {
+        log_warn(NULL, "PostgreSQL does not answer: ending without it; agents send again");
+        _exit(0);
+    }
+    bus_close(core->bus);
+    fleet_close(core->fleet);
+    keys_done(&core->keys);
+    (void)pthread_mutex_destroy(&core->web_lock); /* nobody holds it */
+    free(core);
+}
+
+void core_join_web(struct core *core, web_event_fn tell, void *arg)
+{
+    (void)pthread_mutex_lock(&core->web_lock); /* a plain mutex, locked once: cannot fail */
+    core->web = tell;
+    core->web_arg = arg;
+    (void)pthread_mutex_unlock(&core->web_lock);
+}
+
+struct fleet *core_fleet(struct core *core)
+{
+    return core->fleet;
+}
+
+struct metrics *core_metrics(struct core *core)
+{
+    return &core->metrics;
+}

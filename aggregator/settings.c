@@ -1,0 +1,132 @@
+/* The table of settings, and the checks that look at a value's form. */
+#include "aggregator/settings.h"
+
+#include "aggregator/store/pg.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AT(field) offsetof(struct settings, field)
+
+static int check_level(const char *value, struct err *e)
+{
+    enum log_level level;
+    if (log_level_parse(value, &level) != 0) {
+        return err_set(e, ERR_CONFIG, "use debug, info, warn or error");
+    }
+    return 0;
+}
+
+int settings_listen(const char *text, char address[64], int *port, struct err *e)
+{
+    const char *colon = strrchr(text, ':');
+    size_t len = colon != NULL ? (size_t)(colon - text) : 0;
+    char *end = NULL;
+    errno = 0;
+    long number = colon != NULL ? strtol(colon + 1, &end, 10) : -1;
+    if (colon == NULL || len >= 64 || end == colon + 1 || *end != '\0' || errno != 0 ||
+        number < 0 || number > 65535) {
+        return err_set(e, ERR_CONFIG, "use ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080");
+    }
+    if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+        text++;
+        len -= 2;
+    }
+    memcpy(address, text, len);
+    address[len] = '\0';
+    *port = (int)number;
+    return 0;
+}
+
+static int check_listen(const char *value, struct err *e)
+{
+    char address[64];
+    int port = 0;
+    return settings_listen(value, address, &port, e);
+}
+
+static const struct conf_row rows[] = {
+    {.key = "dir",
+     .type = CONF_TEXT,
+     .offset = AT(dir),
+     .fallback = "/var/lib/picket/centre",
+     .help = "The centre's folder of keys, made by \"picketctl init\"."},
+    {.key = "database.url",
+     .type = CONF_TEXT,
+     .offset = AT(database_url),
+     .fallback = "dbname=picket",
+     .secret = true,
+     .check = pg_conninfo_check,
+     .help = "PostgreSQL connection string (libpq form or URL); a password belongs into a "
+             "passfile, never here."},
+    {.key = "nats.urls",
+     .type = CONF_LIST,
+     .offset = AT(nats_urls),
+     .fallback = "nats://127.0.0.1:4222",
+     .help = "Addresses of the NATS servers, nats:// or tls://."},
+    {.key = "nats.ca",
+     .type = CONF_TEXT,
+     .offset = AT(nats_ca),
+     .fallback = "",
+     .help = "PEM file of the authority that signed the NATS server's certificate; empty: the "
+             "system's."},
+    {.key = "http.listen",
+     .type = CONF_TEXT,
+     .offset = AT(http_listen),
+     .fallback = "127.0.0.1:8080",
+     .check = check_listen,
+     .help = "Address and port of the console and its API."},
+    {.key = "http.web",
+     .type = CONF_TEXT,
+     .offset = AT(http_web),
+     .fallback = "/usr/share/picket/web",
+     .help = "Folder of the built console."},
+    {.key = "http.cert",
+     .type = CONF_TEXT,
+     .offset = AT(http_cert),
+     .fallback = "",
+     .help = "PEM file of the server's certificate; empty: no TLS, for loopback only."},
+    {.key = "http.key",
+     .type = CONF_TEXT,
+     .offset = AT(http_key),
+     .fallback = "",
+     .help = "PEM file of the certificate's private key."},
+    {.key = "log.level",
+     .type = CONF_TEXT,
+     .offset = AT(log_level),
+     .fallback = "info",
+     .reloadable = true,
+     .check = check_level,
+     .help = "Lowest level that is logged: debug, info, warn or error."},
+};
+
+const struct conf_row *settings_rows(size_t *count)
+{
+    *count = sizeof rows / sizeof rows[0];
+    return rows;
+}
+
+int settings_load(struct settings *settings, const char *path, struct conf_faults *faults)
+{
+    size_t count = 0;
+    const struct conf_row *table = settings_rows(&count);
+    *settings = (struct settings){0};
+    (void)conf_load(table, count, path, settings, faults); /* its faults are counted below */
+    if (settings->nats_urls.count == 0) {
+        conf_fault(faults, "nats.urls: empty; name at least one address");
+    }
+    if (settings->http_cert != NULL && settings->http_key != NULL &&
+        (settings->http_cert[0] == '\0') != (settings->http_key[0] == '\0')) {
+        conf_fault(faults, "http.cert, http.key: one without the other; set both or none");
+    }
+    return faults->count == 0 ? 0 : -1;
+}
+
+void settings_done(struct settings *settings)
+{
+    size_t count = 0;
+    const struct conf_row *table = settings_rows(&count);
+    conf_done(table, count, settings);
+}
