@@ -19,7 +19,7 @@ static void *carve(uint8_t *base, size_t *used, size_t size)
 static struct ring *carve_ring(uint8_t *base, size_t *used, uint32_t slot, uint32_t slots)
 {
     void *here = carve(base, used, ring_size(slot, slots));
-    return here == NULL ? NULL : ring_init(here, slot, slots);
+    return here == NULL ? NULL : ring_new(here, slot, slots);
 }
 
 /* Lays everything out, or with a NULL base tells how much it takes. */
@@ -58,11 +58,13 @@ int engine_link_open(struct engine_link *link, unsigned workers, struct err *e)
     link->to_control = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     bool opened = link->to_control >= 0;
     for (unsigned i = 0; i < workers; i++) {
+        const struct engine_lane *lane = &link->lanes[i];
+        opened = opened && lane->flows != NULL && lane->accounts != NULL && lane->questions != NULL;
         link->to_worker[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         opened = opened && link->to_worker[i] >= 0;
     }
     if (!opened) {
-        (void)err_set_errno(e, "cannot make an eventfd");
+        (void)err_set_errno(e, "cannot make the rings between engine and control");
         engine_link_close(link);
         return -1;
     }
@@ -85,6 +87,10 @@ void engine_link_close(struct engine_link *link)
     }
     close_fd(&link->to_control);
     for (unsigned i = 0; i < ENGINE_MAX_WORKERS; i++) {
+        ring_free(link->lanes[i].flows);
+        ring_free(link->lanes[i].accounts);
+        ring_free(link->lanes[i].questions);
+        link->lanes[i] = (struct engine_lane){0};
         close_fd(&link->to_worker[i]);
     }
 }

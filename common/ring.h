@@ -1,28 +1,27 @@
 /*
- * A ring of fixed-size slots between one producer and one consumer, which may be two processes:
- * it lives wholly in the memory given to it (shared, zeroed) and holds no pointer.
- * Producer and consumer each touch only their own index; full means drop newest and count.
+ * A ring of fixed-size slots between one producer and one consumer, which may be two processes.
+ * The slots and the two indexes lie in memory given to it (shared, zeroed, no pointer inside);
+ * the shape is kept in a handle that each process has for itself, so that a peer gone bad can
+ * spoil values but never make the other reach outside the ring.
+ * Producer and consumer each write only their own index; full means drop newest and count.
  */
 #pragma once
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct ring {
-    uint32_t slot_size;                 /* bytes */
-    uint32_t slots;                     /* a power of two */
-    _Alignas(64) _Atomic uint64_t head; /* written by the producer; read by the consumer */
-    _Atomic uint64_t dropped; /* written by the producer: pushes refused for want of room */
-    _Alignas(64) _Atomic uint64_t tail; /* written by the consumer; read by the producer */
-    _Alignas(64) uint8_t bytes[];
-};
+struct ring;
 
 /* Bytes of memory that a ring of so many slots needs. */
 size_t ring_size(uint32_t slot_size, uint32_t slots);
-/* Lays a ring into zeroed memory of ring_size bytes, aligned to 64. */
-struct ring *ring_init(void *memory, uint32_t slot_size, uint32_t slots);
+/*
+ * A handle on the ring in memory, which is zeroed, of ring_size bytes, aligned to 64, and stays
+ * the caller's; slots is a power of two. Make it before a fork and both sides have one. NULL when
+ * a size is bad or memory is short. ring_free(NULL) is fine.
+ */
+struct ring *ring_new(void *memory, uint32_t slot_size, uint32_t slots);
+void ring_free(struct ring *ring);
 
 /* Producer: the slot to fill next, or NULL (counted in dropped) when full; then ring_commit. */
 void *ring_reserve(struct ring *ring);
@@ -32,5 +31,7 @@ void ring_commit(struct ring *ring);
 const void *ring_peek(struct ring *ring);
 void ring_release(struct ring *ring);
 
-/* Slots waiting; either side. */
+/* Slots waiting, at most all of them; either side. */
 uint64_t ring_depth(const struct ring *ring);
+/* Reservations refused for want of room since the memory was zeroed; either side. */
+uint64_t ring_dropped(const struct ring *ring);

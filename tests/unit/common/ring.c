@@ -16,13 +16,21 @@
 
 enum { SMALL = 4, MANY = 200000 };
 
-static struct ring *ring_new(uint32_t slot_size, uint32_t slots)
+static void *memory; /* of the ring in hand */
+
+static struct ring *make(uint32_t slot_size, uint32_t slots)
 {
     size_t size = (ring_size(slot_size, slots) + 63) / 64 * 64;
-    void *memory = aligned_alloc(64, size);
+    memory = aligned_alloc(64, size);
     assert_non_null(memory);
     memset(memory, 0, size);
-    return ring_init(memory, slot_size, slots);
+    return ring_new(memory, slot_size, slots);
+}
+
+static void drop(struct ring *ring)
+{
+    ring_free(ring);
+    free(memory);
 }
 
 static bool put(struct ring *ring, uint64_t value)
@@ -48,7 +56,7 @@ static uint64_t take(struct ring *ring)
 static void values_come_out_in_the_order_they_went_in(void **state)
 {
     (void)state;
-    struct ring *ring = ring_new(sizeof(uint64_t), SMALL);
+    struct ring *ring = make(sizeof(uint64_t), SMALL);
     for (uint64_t round = 0; round < 10; round++) {
         assert_true(put(ring, round));
         assert_true(put(ring, round + 100));
@@ -57,45 +65,45 @@ static void values_come_out_in_the_order_they_went_in(void **state)
         assert_int_equal(take(ring), round + 100);
     }
     assert_null(ring_peek(ring));
-    free(ring);
+    drop(ring);
 }
 
 static void a_full_ring_drops_the_newest_and_counts_it(void **state)
 {
     (void)state;
-    struct ring *ring = ring_new(sizeof(uint64_t), SMALL);
+    struct ring *ring = make(sizeof(uint64_t), SMALL);
     for (uint64_t i = 0; i < SMALL; i++) {
         assert_true(put(ring, i));
     }
     assert_false(put(ring, 99));
     assert_false(put(ring, 99));
-    assert_int_equal(atomic_load(&ring->dropped), 2);
+    assert_int_equal(ring_dropped(ring), 2);
     for (uint64_t i = 0; i < SMALL; i++) {
         assert_int_equal(take(ring), i);
     }
     assert_true(put(ring, 5));
     assert_int_equal(take(ring), 5);
-    free(ring);
+    drop(ring);
 }
 
 static void a_slot_reserved_but_not_committed_is_not_seen(void **state)
 {
     (void)state;
-    struct ring *ring = ring_new(sizeof(uint64_t), SMALL);
+    struct ring *ring = make(sizeof(uint64_t), SMALL);
     void *first = ring_reserve(ring);
     assert_non_null(first);
     assert_null(ring_peek(ring));
     assert_ptr_equal(ring_reserve(ring), first);
     ring_commit(ring);
     assert_ptr_equal(ring_peek(ring), first);
-    free(ring);
+    drop(ring);
 }
 
 static void slots_of_an_odd_size_are_aligned_and_inside_the_memory(void **state)
 {
     (void)state;
-    struct ring *ring = ring_new(13, SMALL);
-    const uint8_t *end = (const uint8_t *)ring + ring_size(13, SMALL);
+    struct ring *ring = make(13, SMALL);
+    const uint8_t *end = (const uint8_t *)memory + ring_size(13, SMALL);
     for (int i = 0; i < SMALL; i++) {
         uint8_t *slot = ring_reserve(ring);
         assert_int_equal((uintptr_t)slot % 8, 0);
@@ -109,17 +117,31 @@ static void slots_of_an_odd_size_are_aligned_and_inside_the_memory(void **state)
         assert_int_equal(slot[12], i);
         ring_release(ring);
     }
-    free(ring);
+    drop(ring);
 }
 
 static void a_size_that_is_no_power_of_two_is_refused(void **state)
 {
     (void)state;
-    _Alignas(64) uint8_t memory[1024] = {0};
-    assert_null(ring_init(memory, 8, 3));
-    assert_null(ring_init(memory, 8, 0));
-    assert_null(ring_init(memory, 0, 4));
-    assert_non_null(ring_init(memory, 8, 4));
+    _Alignas(64) uint8_t place[1024] = {0};
+    assert_null(ring_new(place, 8, 3));
+    assert_null(ring_new(place, 8, 0));
+    assert_null(ring_new(place, 0, 4));
+    struct ring *ring = ring_new(place, 8, 4);
+    assert_non_null(ring);
+    ring_free(ring);
+}
+
+/* The other side may write any nonsense into the indexes: depth and slots stay inside. */
+static void a_peer_gone_bad_cannot_lead_outside_the_memory(void **state)
+{
+    (void)state;
+    struct ring *ring = make(64, SMALL);
+    memset(memory, 0xA5, 8); /* the head */
+    assert_int_equal(ring_depth(ring), SMALL);
+    const uint8_t *start = memory, *slot = ring_peek(ring);
+    assert_true(slot >= start && slot + 64 <= start + ring_size(64, SMALL));
+    drop(ring);
 }
 
 /* Puts MANY values, again and again where the ring is full. */
@@ -149,22 +171,22 @@ static uint64_t consume_in_order(struct ring *ring)
 static void two_threads_pass_every_value_once_and_in_order(void **state)
 {
     (void)state;
-    struct ring *ring = ring_new(sizeof(uint64_t), 64);
+    struct ring *ring = make(sizeof(uint64_t), 64);
     pthread_t producer;
     assert_int_equal(pthread_create(&producer, NULL, produce, ring), 0);
     assert_int_equal(consume_in_order(ring), 0);
     assert_int_equal(pthread_join(producer, NULL), 0);
     assert_int_equal(ring_depth(ring), 0);
-    free(ring);
+    drop(ring);
 }
 
 static void two_processes_share_a_ring(void **state)
 {
     (void)state;
     size_t size = ring_size(sizeof(uint64_t), 64);
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_ptr_not_equal(memory, MAP_FAILED);
-    struct ring *ring = ring_init(memory, sizeof(uint64_t), 64);
+    void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(shared, MAP_FAILED);
+    struct ring *ring = ring_new(shared, sizeof(uint64_t), 64);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
@@ -175,7 +197,8 @@ static void two_processes_share_a_ring(void **state)
     int status = -1;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
-    assert_int_equal(munmap(memory, size), 0);
+    ring_free(ring);
+    assert_int_equal(munmap(shared, size), 0);
 }
 
 int main(void)
@@ -186,6 +209,7 @@ int main(void)
         cmocka_unit_test(a_slot_reserved_but_not_committed_is_not_seen),
         cmocka_unit_test(slots_of_an_odd_size_are_aligned_and_inside_the_memory),
         cmocka_unit_test(a_size_that_is_no_power_of_two_is_refused),
+        cmocka_unit_test(a_peer_gone_bad_cannot_lead_outside_the_memory),
         cmocka_unit_test(two_threads_pass_every_value_once_and_in_order),
         cmocka_unit_test(two_processes_share_a_ring),
     };
