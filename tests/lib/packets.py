@@ -62,9 +62,8 @@ def write_pcap(path, timed_frames, link=ETHERNET):
     with open(path, "wb") as out:
         out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, link))
         for at, frame in sorted(timed_frames, key=lambda pair: pair[0]):
-            second = int(at)
-            out.write(struct.pack("<IIII", second, int((at - second) * 1e6), len(frame),
-                                  len(frame)))
+            second, micros = divmod(round(at * 1e6), 1_000_000)
+            out.write(struct.pack("<IIII", second, micros, len(frame), len(frame)))
             out.write(frame)
 
 
