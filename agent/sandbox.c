@@ -199,8 +199,8 @@ static const char *const engine_allowed[] = {
 
 /* Tried by libraries that can do without: they are told no. */
 static const char *const engine_refused[] = {
-    "open", "openat", "openat2",  "access",     "faccessat", "faccessat2",
-    "stat", "lstat",  "readlink", "readlinkat", "prctl",
+    "open",       "openat", "openat2", "access",   "faccessat",
+    "faccessat2", "stat",   "lstat",   "readlink", "readlinkat",
 };
 
 /* libpcap asks whether its interface is still there. */
@@ -221,6 +221,20 @@ static int add_rules(scmp_filter_ctx ctx, uint32_t action, const char *const *na
     return 0;
 }
 
+#define ALL_BITS UINT64_MAX
+
+/* The call's argument number `at`, as far as mask goes, equals value. */
+static struct scmp_arg_cmp argument(unsigned at, uint64_t mask, uint64_t value)
+{
+    return (struct scmp_arg_cmp){
+        .arg = at, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+}
+
+static int rule_if(scmp_filter_ctx ctx, uint32_t action, int call, struct scmp_arg_cmp condition)
+{
+    return seccomp_rule_add_array(ctx, action, call, 1, &condition);
+}
+
 static int engine_rules(scmp_filter_ctx ctx)
 {
     enum { ALLOWED = sizeof engine_allowed / sizeof engine_allowed[0] };
@@ -228,14 +242,14 @@ static int engine_rules(scmp_filter_ctx ctx)
     int result = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1); /* all threads at once */
     result |= add_rules(ctx, SCMP_ACT_ALLOW, engine_allowed, ALLOWED);
     result |= add_rules(ctx, SCMP_ACT_ERRNO(EACCES), engine_refused, REFUSED);
+    /* The logger asks for the thread's name. */
+    result |= rule_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), argument(0, ALL_BITS, PR_GET_NAME));
     /* Memory, but none that can be executed. */
-    result |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-                               SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    result |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-                               SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    result |= rule_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), argument(2, PROT_EXEC, 0));
+    result |= rule_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), argument(2, PROT_EXEC, 0));
     for (size_t i = 0; i < sizeof engine_ioctls / sizeof engine_ioctls[0]; i++) {
-        result |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                                   SCMP_A1(SCMP_CMP_EQ, engine_ioctls[i]));
+        result |=
+            rule_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), argument(1, ALL_BITS, engine_ioctls[i]));
     }
     return result;
 }
@@ -305,9 +319,12 @@ static int control_rules(scmp_filter_ctx ctx)
     enum { SOCKET_TYPE_MASK = 0xf }; /* without SOCK_CLOEXEC and SOCK_NONBLOCK */
     const uint32_t no = SCMP_ACT_ERRNO(EPERM);
     int result = add_rules(ctx, no, control_refused, REFUSED);
-    result |= seccomp_rule_add(ctx, no, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_PACKET));
-    result |= seccomp_rule_add(ctx, no, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_NE, AF_NETLINK),
-                               SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, SOCK_RAW));
+    result |= rule_if(ctx, no, SCMP_SYS(socket), argument(0, ALL_BITS, AF_PACKET));
+    const struct scmp_arg_cmp raw[] = {
+        {.arg = 0, .op = SCMP_CMP_NE, .datum_a = AF_NETLINK, .datum_b = 0}, /* names need it */
+        argument(1, SOCKET_TYPE_MASK, SOCK_RAW),
+    };
+    result |= seccomp_rule_add_array(ctx, no, SCMP_SYS(socket), 2, raw);
     return result;
 }
 

@@ -254,7 +254,9 @@ static bool read_all(struct worker *w, uint64_t wall_ns)
 
 bool worker_turn(struct worker *w)
 {
-    (void)read_all(w, clock_wall_ns());
+    uint64_t wall_ns = clock_wall_ns();
+    (void)read_all(w, wall_ns);
+    worker_publish(w, wall_ns);
     return w->open_sources > 0;
 }
 

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* Some systems repeat a SYN that was refused, for about a second. */
+#define RETRY_NS 3000000000ull
+
 /* Status after a RST: refused when nothing was ever agreed on. */
 static enum flow_status status_of_reset(const struct flow *f)
 {
@@ -102,7 +105,8 @@ bool flow_is_reused(const struct flow *f, const struct packet *p)
     if (p->ends.protocol != PROTO_TCP || p->later_fragment || !is_syn(p)) {
         return false;
     }
-    if (f->tcp.syn_seen) {
+    bool long_over = f->end_ns != 0 && p->time_ns > f->end_ns + RETRY_NS;
+    if (f->tcp.syn_seen && !long_over) {
         return p->tcp.seq != f->tcp.syn_seq; /* else the same SYN once more */
     }
     return f->end_ns != 0 || !f->tcp.syn_ack_seen; /* captured after its answer: no new one */

@@ -1,0 +1,122 @@
+/* Unit tests of agent/questions and agent/engine_link: what crosses between engine and control. */
+#include "agent/questions.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct scene {
+    struct engine_link link;
+    struct flow_table *table;
+    struct emitter emitter;
+    struct questions *questions;
+};
+
+static void open_scene(struct scene *s)
+{
+    assert_int_equal(engine_link_open(&s->link, 1, NULL), 0);
+    s->table = flow_table_new(5000, NULL);
+    s->questions = calloc(1, sizeof *s->questions);
+    s->emitter = (struct emitter){.lane = &s->link.lanes[0],
+                                  .to_control = s->link.to_control,
+                                  .table = s->table,
+                                  .labels = {"eth0"}};
+    for (uint32_t i = 1; i <= 5000; i++) {
+        const struct flow_key key = {
+            .client_port = (uint16_t)i, .server_port = 80, .family = ADDR_IPV4, .protocol = 6};
+        struct flow *f = flow_table_add(s->table, &key);
+        f->id = i;
+        f->status = FLOW_ACTIVE;
+        f->sum.bytes[0] = i;
+        f->protocol = f->app = "HTTP";
+        f->category = "Web";
+    }
+}
+
+static void close_scene(struct scene *s)
+{
+    free(s->questions);
+    flow_table_free(s->table);
+    engine_link_close(&s->link);
+}
+
+static void ask(struct scene *s, uint64_t id, uint32_t limit)
+{
+    struct engine_question *q = ring_reserve(s->link.lanes[0].questions);
+    assert_non_null(q);
+    *q = (struct engine_question){.id = id, .sort = "bytes", .desc = true, .limit = limit};
+    ring_commit(s->link.lanes[0].questions);
+}
+
+static void a_question_is_answered_in_pieces_between_batches(void **state)
+{
+    (void)state;
+    struct scene s;
+    unsigned turns = 0;
+    open_scene(&s);
+    const struct engine_snapshot *snapshot = s.link.lanes[0].snapshot;
+    ask(&s, 7, 10);
+    while (questions_turn(s.questions, &s.emitter, 1)) {
+        turns++;
+    }
+    assert_in_range(turns, 4, 6);
+    assert_int_equal(snapshot->ready_id, 7);
+    assert_int_equal(snapshot->count, 10);
+    assert_int_equal(snapshot->total, 5000);
+    assert_int_equal(snapshot->rows[0].record.bytes[0], 5000);
+    assert_int_equal(snapshot->rows[9].record.bytes[0], 4991);
+    assert_string_equal(snapshot->rows[0].record.source, "eth0");
+    close_scene(&s);
+}
+
+static void a_new_engine_finds_no_old_questions_but_old_records_stay(void **state)
+{
+    (void)state;
+    struct scene s;
+    open_scene(&s);
+    ask(&s, 7, 10);
+    assert_true(emit_flow(&s.emitter, flow_table_at(s.table, 1), 1));
+    s.link.lanes[0].stats->packets = 5;
+    engine_link_reset(&s.link);
+    assert_int_equal(ring_depth(s.link.lanes[0].questions), 0);
+    assert_int_equal(ring_depth(s.link.lanes[0].flows), 1);
+    assert_int_equal(s.link.lanes[0].stats->packets, 0);
+    close_scene(&s);
+}
+
+static void a_full_ring_leaves_the_deltas_with_the_flow(void **state)
+{
+    (void)state;
+    struct scene s;
+    open_scene(&s);
+    struct ring *ring = s.link.lanes[0].flows;
+    while (ring_reserve(ring) != NULL) {
+        ring_commit(ring);
+    }
+    struct flow *f = flow_table_at(s.table, 9);
+    assert_false(emit_flow(&s.emitter, f, 1));
+    ring_release(ring);
+    assert_true(emit_flow(&s.emitter, f, 2));
+    const struct record *last = NULL;
+    while (ring_peek(ring) != NULL) {
+        last = ring_peek(ring);
+        ring_release(ring);
+    }
+    assert_int_equal(last->flow.bytes[0], 9);
+    close_scene(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_question_is_answered_in_pieces_between_batches),
+        cmocka_unit_test(a_new_engine_finds_no_old_questions_but_old_records_stay),
+        cmocka_unit_test(a_full_ring_leaves_the_deltas_with_the_flow),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

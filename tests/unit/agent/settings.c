@@ -1,0 +1,97 @@
+/* Unit tests of agent/settings. */
+#include "agent/settings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct settings *load(const char *text, struct conf_faults *faults)
+{
+    char path[] = "/tmp/picket-unit-XXXXXX";
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    (void)close(fd);
+    *faults = (struct conf_faults){0};
+    struct settings *s = settings_load(path, faults);
+    (void)unlink(path);
+    return s;
+}
+
+static void a_name_is_all_that_an_agent_needs(void **state)
+{
+    (void)state;
+    struct conf_faults faults;
+    struct settings *s = load("name = office-3\n", &faults);
+    assert_non_null(s);
+    assert_int_equal(s->capture_sources.count, 1);
+    assert_string_equal(s->capture_sources.items[0], "any");
+    assert_int_equal(s->flow_max, 131072);
+    conf_faults_done(&faults);
+    settings_free(s);
+}
+
+static void all_faults_are_named_at_once(void **state)
+{
+    (void)state;
+    struct conf_faults faults;
+    assert_null(load("name = Office\n[capture]\nsources = file:/x.pcap?bogus\n"
+                     "[networks]\nlocal = 10.0.0.1/8\n",
+                     &faults));
+    assert_int_equal(faults.count, 3);
+    assert_non_null(strstr(faults.text, "Office"));
+    assert_non_null(strstr(faults.text, "bogus"));
+    assert_non_null(strstr(faults.text, "10.0.0.1/8"));
+    conf_faults_done(&faults);
+}
+
+static void private_networks_are_local_unless_said_otherwise(void **state)
+{
+    (void)state;
+    static const char *const local[] = {"10.1.2.3",    "172.31.0.1", "192.168.9.9", "127.0.0.1",
+                                        "169.254.1.1", "fe80::1",    "fd00::1",     "::1"};
+    static const char *const remote[] = {"8.8.8.8", "172.32.0.1", "2001:db8::1"};
+    struct conf_faults faults;
+    struct settings *s = load("name = a\n", &faults);
+    struct addr addr;
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
+        assert_true(settings_is_local(s, addr_parse(local[i], &addr), &addr));
+    }
+    for (size_t i = 0; i < sizeof remote / sizeof remote[0]; i++) {
+        enum addr_family family = addr_parse(remote[i], &addr);
+        assert_false(settings_is_local(s, family, &addr));
+    }
+    conf_faults_done(&faults);
+    settings_free(s);
+}
+
+static void only_what_the_engine_uses_makes_it_start_anew(void **state)
+{
+    (void)state;
+    struct conf_faults faults;
+    struct settings *a = load("name = a\n", &faults);
+    struct settings *b = load("name = a\n[detect]\nscan_ports = 40\n", &faults);
+    struct settings *c = load("name = a\n[flow]\nidle_udp = 10s\n", &faults);
+    assert_false(settings_engine_differs(a, b));
+    assert_true(settings_engine_differs(a, c));
+    settings_free(a);
+    settings_free(b);
+    settings_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_name_is_all_that_an_agent_needs),
+        cmocka_unit_test(all_faults_are_named_at_once),
+        cmocka_unit_test(private_networks_are_local_unless_said_otherwise),
+        cmocka_unit_test(only_what_the_engine_uses_makes_it_start_anew),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
