@@ -70,13 +70,17 @@ static void save(struct alert_engine *a)
     a->changed = false;
 }
 
-void alert_engine_close(struct alert_engine *a, uint64_t now_ns)
+void alert_engine_flush(struct alert_engine *a, uint64_t now_ns)
+{
+    storm_flush(a->storm, now_ns);
+    save(a);
+}
+
+void alert_engine_close(struct alert_engine *a)
 {
     if (a == NULL) {
         return;
     }
-    storm_flush(a->storm, now_ns);
-    save(a);
     storm_free(a->storm);
     table_free(a->states);
     free(a);

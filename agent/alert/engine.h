@@ -58,8 +58,10 @@ struct alert_options {
  */
 struct alert_engine *alert_engine_open(const struct alert_options *options, uint64_t now_ns,
                                        struct err *e);
-/* Tells what is still held back, saves, frees. NULL is fine. */
-void alert_engine_close(struct alert_engine *a, uint64_t now_ns);
+/* NULL is fine. What was held back is lost unless it was flushed. */
+void alert_engine_close(struct alert_engine *a);
+/* Before the end: tells what is still held back, and saves. */
+void alert_engine_flush(struct alert_engine *a, uint64_t now_ns);
 
 void alert_engine_take(struct alert_engine *a, const struct finding *finding);
 /* Releases what nobody judges any more and saves what changed. Once a second. */

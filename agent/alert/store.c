@@ -1,13 +1,12 @@
 #include "agent/alert/store.h"
 
+#include "common/file.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -41,66 +40,13 @@ static char *states_to_text(struct table *states, struct err *e)
     return text;
 }
 
-static int write_whole(int fd, const char *text, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, text, len);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return -1;
-        }
-        text += n;
-        len -= (size_t)n;
-    }
-    return fsync(fd);
-}
-
-/* The rename itself is on disk only once its folder is. */
-static int sync_folder(const char *path)
-{
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    (void)snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
-                   slash == NULL ? "." : path);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return -1;
-    }
-    int result = fsync(fd);
-    (void)close(fd); /* nothing was written through it */
-    return result;
-}
-
-static int replace(const char *path, const char *text, struct err *e)
-{
-    char temporary[PATH_MAX];
-    int len = snprintf(temporary, sizeof temporary, "%s.new", path);
-    if (len < 0 || (size_t)len >= sizeof temporary) {
-        return err_set(e, ERR_ARG, "%s: the path is too long", path);
-    }
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return err_set_errno(e, "%s: cannot be made", temporary);
-    }
-    int written = write_whole(fd, text, strlen(text));
-    if (close(fd) != 0 || written != 0) {
-        return err_set_errno(e, "%s: cannot be written", temporary);
-    }
-    if (rename(temporary, path) != 0 || sync_folder(path) != 0) {
-        return err_set_errno(e, "%s: cannot be replaced", path);
-    }
-    return 0;
-}
-
 int alert_store_save(const char *path, struct table *states, struct err *e)
 {
     char *text = states_to_text(states, e);
     if (text == NULL) {
         return -1;
     }
-    int result = replace(path, text, e);
+    int result = file_replace(path, text, strlen(text), 0600, e);
     free(text);
     return result;
 }
@@ -162,19 +108,15 @@ static int states_from_text(struct table *states, const char *text, size_t len, 
 
 int alert_store_load(const char *path, struct table *states, uint64_t now_ns, struct err *e)
 {
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return errno == ENOENT ? 0 : err_set_errno(e, "%s: cannot be opened", path);
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        return 0;
     }
-    char *text = malloc(STORE_BYTES_MAX);
-    size_t len = text == NULL ? 0 : fread(text, 1, STORE_BYTES_MAX, file);
-    int result = 0;
-    if (text == NULL || ferror(file) != 0 || len == STORE_BYTES_MAX) {
-        result = err_set(e, ERR_IO, "%s: cannot be read whole", path);
-    } else if (states_from_text(states, text, len, now_ns, e) != 0) {
-        result = err_wrap(e, "%s", path);
+    size_t len = 0;
+    char *text = file_read(path, STORE_BYTES_MAX, &len, e);
+    if (text == NULL) {
+        return -1;
     }
+    int result = states_from_text(states, text, len, now_ns, e);
     free(text);
-    (void)fclose(file); /* only read */
-    return result;
+    return result == 0 ? 0 : err_wrap(e, "%s", path);
 }

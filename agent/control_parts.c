@@ -1,0 +1,138 @@
+#define LOG_MODULE "control"
+#include "agent/control_parts.h"
+
+#include "agent/sandbox.h"
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/log.h"
+
+#include <stdio.h>
+
+static struct detect_settings detect_settings_of(const struct settings *s)
+{
+    return (struct detect_settings){
+        .scan_ports = (unsigned)s->detect_scan_ports,
+        .scan_hosts = (unsigned)s->detect_scan_hosts,
+        .window_ns = (uint64_t)s->detect_window * NS_PER_MS,
+    };
+}
+
+static int enter_sandbox(struct control *c, struct err *e)
+{
+    const char *const writable[] = {c->settings->spool_dir};
+    struct sandbox_state walls = {0};
+    if (sandbox_control(writable, 1, &walls, e) != 0) {
+        return err_wrap(e, "sandbox of control");
+    }
+    (void)sandbox_describe(&walls, c->walls, sizeof c->walls);
+    log_info(NULL, "control: %s", c->walls);
+    return 0;
+}
+
+static int open_tables(struct control *c, const struct control_calls *calls, struct err *e)
+{
+    const struct settings *s = c->settings;
+    uint64_t now_ns = clock_wall_ns();
+    int len = snprintf(c->alerts_path, sizeof c->alerts_path, "%s/alerts.json", s->spool_dir);
+    if (len < 0 || (size_t)len >= sizeof c->alerts_path) {
+        return err_set(e, ERR_CONFIG, "spool.dir: the path is too long");
+    }
+    struct networks local = {.prefixes = s->local, .count = s->local_count};
+    struct detect_settings detect = detect_settings_of(s);
+    struct finding_sink findings = {.take = calls->finding, .arg = c};
+    struct alert_options alerts = {
+        .path = c->alerts_path, .name = s->name, .take = calls->alert, .arg = c};
+    c->intake = (struct intake){.account = calls->account, .record = calls->record, .arg = c};
+    c->hosts = host_table_new((size_t)s->hosts_max, local, e);
+    c->counters =
+        c->hosts == NULL ? NULL : counters_new(now_ns, calls->counter, calls->is_local, c, e);
+    c->alerts = c->counters == NULL ? NULL : alert_engine_open(&alerts, now_ns, e);
+    c->detectors = c->alerts == NULL ? NULL : detectors_open(&detect, findings, e);
+    health_init(&c->health, c->start->boot, c->start->start_mono_ns);
+    return c->detectors == NULL ? -1 : 0;
+}
+
+static int open_uplink(struct control *c, const struct control_calls *calls, struct err *e)
+{
+    const struct settings *s = c->settings;
+    struct uplink_options options = {
+        .loop = &c->loop,
+        .name = s->name,
+        .token_file = s->token_file,
+        .urls = (const char *const *)s->nats_urls.items,
+        .url_count = s->nats_urls.count,
+        .ca_file = s->nats_ca,
+        .state_dir = s->spool_dir,
+        .cap_bytes = (uint64_t)s->spool_cap,
+        .ledger_fd = c->start->ledger_fd,
+        .boot = c->start->boot,
+        .start_mono_ns = c->start->start_mono_ns,
+        .restarted = c->start->generation > 1,
+        .on_question = calls->question,
+        .arg = c,
+    };
+    c->uplink = uplink_open(&options, e);
+    return c->uplink == NULL ? -1 : 0;
+}
+
+static int open_drill(struct control *c, const struct control_calls *calls, struct err *e)
+{
+    struct answer_sink sink = {.send = calls->answer, .arg = c};
+    c->drill = (struct drill){
+        .name = c->settings->name,
+        .walls = c->walls,
+        .link = c->link,
+        .hosts = c->hosts,
+        .alerts = c->alerts,
+        .health = &c->health,
+        .uplink = c->uplink,
+        .flows = drill_flows_new(c->link, sink, e),
+        .sink = sink,
+    };
+    return c->drill.flows == NULL ? -1 : 0;
+}
+
+int control_parts_open(struct control *c, const struct control_calls *calls, struct err *e)
+{
+    int result = uv_loop_init(&c->loop);
+    if (result != 0) {
+        return err_set(e, ERR_IO, "no event loop: %s", uv_err_name(result));
+    }
+    /* The sandbox lets control write in this folder alone, so it must be there before. */
+    if (folder_make(c->settings->spool_dir, 0700, e) != 0 || enter_sandbox(c, e) != 0 ||
+        open_tables(c, calls, e) != 0 || open_uplink(c, calls, e) != 0) {
+        return -1;
+    }
+    return open_drill(c, calls, e);
+}
+
+void control_parts_close(struct control *c)
+{
+    drill_flows_free(c->drill.flows);
+    detectors_close(c->detectors);
+    alert_engine_close(c->alerts);
+    counters_free(c->counters);
+    host_table_free(c->hosts);
+    settings_free(c->reloaded);
+}
+
+void control_reload(struct control *c)
+{
+    struct conf_faults faults = {0};
+    struct settings *fresh = settings_load(c->start->config_path, &faults);
+    if (fresh == NULL) {
+        log_error(NULL, "settings not taken over: %s", faults.text);
+        conf_faults_done(&faults);
+        return;
+    }
+    conf_faults_done(&faults);
+    struct detect_settings detect = detect_settings_of(fresh);
+    struct networks local = {.prefixes = fresh->local, .count = fresh->local_count};
+    log_set_level(settings_log_level(fresh));
+    detectors_set(c->detectors, &detect);
+    host_table_set_local(c->hosts, local);
+    settings_free(c->reloaded);
+    c->reloaded = fresh;
+    c->settings = fresh;
+    log_info(NULL, "settings taken over: log level, local networks, detectors");
+}
