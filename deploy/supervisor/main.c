@@ -253,7 +253,8 @@ static void print_file(const char *path)
     fflush(stdout);
 }
 
-/* Every signal comes through one descriptor; grandchildren that lose their parent come to us. */
+/* Every signal comes through one descriptor (a shell's background job may have inherited that
+ * SIGINT is ignored); grandchildren that lose their parent come to us. */
 static void prepare(struct supervisor *s)
 {
     sigset_t mask;
@@ -261,6 +262,7 @@ static void prepare(struct supervisor *s)
     const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         sigaddset(&mask, numbers[i]);
+        signal(numbers[i], SIG_DFL);
     }
     sigprocmask(SIG_BLOCK, &mask, &s->old_mask);
     s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
