@@ -22,13 +22,19 @@ static void die_with(pid_t parent)
     }
 }
 
+static void ignore(int number)
+{
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    (void)sigaction(number, &action, NULL); /* fails only for a wrong number */
+}
+
 static void restore_signals(void)
 {
     sigset_t none;
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGPIPE, SIG_IGN);
+    ignore(SIGINT);
+    ignore(SIGPIPE);
 }
 
 static void run_child(struct child *child, pid_t parent, int close_fd)

@@ -110,9 +110,11 @@ static int start(struct engine *engine, struct thread_start *starts, struct err 
 static void block_signals(sigset_t *term)
 {
     (void)sigemptyset(term);
+    (void)sigaddset(term, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, term, NULL);
+    (void)sigemptyset(term);
     (void)sigaddset(term, SIGTERM);
     (void)sigprocmask(SIG_BLOCK, term, NULL);
-    (void)signal(SIGHUP, SIG_IGN);
 }
 
 static void wait_for(const sigset_t *term)

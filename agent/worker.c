@@ -25,6 +25,7 @@ enum {
     BATCH = 64,         /* packets of one source before another gets its turn */
     DUE_PER_TICK = 256, /* flows that timers may see to between two batches */
     QUIET_WAIT_MS = 250,
+    FEW_PACKETS = 5,   /* a client that is refused has not tried much oftener */
     FILE_WAIT_MS = 10, /* a paced file is read in gulps of this length */
 };
 #define CLOCK_TICK_NS 50000000ull /* packet time between two looks at the timers */
@@ -124,13 +125,15 @@ static struct flow *flow_of(struct worker *w, const struct packet *p, enum flow_
     return f != NULL ? f : begin_flow(w, p, dir);
 }
 
-/* An ICMP error that names a flow of ours: its port refused. */
+/*
+ * An ICMP error that names a flow of ours: its port refused. Not when it has been in use, such as
+ * a call whose receiver hung up first.
+ */
 static void refuse_quoted(struct worker *w, const struct packet *p)
 {
     enum flow_dir dir;
     struct flow *f = flow_table_find(w->table, &p->about, &dir);
-    bool answered = f != NULL && f->sum.packets[DIR_S2C] > 0;
-    if (f != NULL && !answered) {
+    if (f != NULL && f->sum.packets[DIR_S2C] == 0 && f->sum.packets[DIR_C2S] <= FEW_PACKETS) {
         flow_end(f, FLOW_REFUSED, p->time_ns);
         flow_expiry_plan(w->expiry, f, w->clock_ns);
     }
