@@ -75,7 +75,8 @@ int segment_append(struct segment *s, int fd, uint64_t sequence, const void *byt
     ssize_t done = pwritev(fd, parts, 2, (off_t)s->size);
     if (done != wanted) {
         int cause = done < 0 ? errno : ENOSPC;
-        (void)ftruncate(fd, (off_t)s->size); /* the next append writes over it in any case */
+        int cut = ftruncate(fd, (off_t)s->size);
+        (void)cut; /* the next append writes over it in any case */
         errno = cause;
         return err_set_errno(e, "append to the spool");
     }

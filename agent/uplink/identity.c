@@ -1,0 +1,148 @@
+#include "agent/uplink/identity.h"
+
+#include "common/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char TOKEN_PREFIX[] = "pkt1.";
+
+static int path_of(const struct identity *id, const char *name, char path[IDENTITY_PATH_SIZE],
+                   struct err *e)
+{
+    int len = snprintf(path, IDENTITY_PATH_SIZE, "%s/%s", id->dir, name);
+    return len > 0 && len < IDENTITY_PATH_SIZE
+               ? 0
+               : err_set(e, ERR_ARG, "the path %s is too long", id->dir);
+}
+
+/* The JWT must be for our key: the server would refuse any other, again and again. */
+static int check_jwt(const struct identity *id, const char *jwt, struct err *e)
+{
+    struct creds_claims claims;
+    char public[NKEY_TEXT_SIZE];
+    if (creds_jwt_claims(jwt, &claims, e) != 0) {
+        return -1;
+    }
+    if (strcmp(claims.sub, nkey_public_text(&id->key, public)) != 0) {
+        return err_set(e, ERR_PARSE, "an identity for another key");
+    }
+    if (strcmp(claims.name, id->name) != 0) {
+        return err_set(e, ERR_CONFIG, "an identity for %s, but this agent is called %s",
+                       claims.name, id->name);
+    }
+    return 0;
+}
+
+static int load_or_make_key(struct identity *id, struct err *e)
+{
+    char path[IDENTITY_PATH_SIZE];
+    if (path_of(id, "agent.nk", path, e) != 0) {
+        return -1;
+    }
+    if (access(path, F_OK) == 0) {
+        return nkey_load(&id->key, path, e);
+    }
+    return nkey_make(&id->key, NKEY_USER, e) == 0 ? nkey_save(&id->key, path, e) : -1;
+}
+
+/* No JWT is no fault: the agent is to enrol. One that cannot be used is. */
+static int load_jwt(struct identity *id, struct err *e)
+{
+    char path[IDENTITY_PATH_SIZE];
+    size_t len;
+    if (path_of(id, "agent.jwt", path, e) != 0) {
+        return -1;
+    }
+    if (access(path, F_OK) != 0) {
+        return 0;
+    }
+    char *text = file_read_secret(path, sizeof id->jwt - 1, &len, e);
+    if (text == NULL) {
+        return -1;
+    }
+    text[strcspn(text, "\r\n")] = '\0';
+    int result = check_jwt(id, text, e);
+    if (result == 0) {
+        (void)snprintf(id->jwt, sizeof id->jwt, "%s", text); /* fits: file_read refuses more */
+    }
+    free(text);
+    return result == 0 ? 0 : err_wrap(e, "%s", path);
+}
+
+int identity_open(struct identity *id, const char *state_dir, const char *name, struct err *e)
+{
+    *id = (struct identity){.name = name};
+    int len = snprintf(id->dir, sizeof id->dir, "%s/identity", state_dir);
+    if (len < 0 || (size_t)len >= sizeof id->dir) {
+        return err_set(e, ERR_ARG, "the path %s is too long", state_dir);
+    }
+    if (folder_make(id->dir, 0700, e) != 0 || load_or_make_key(id, e) != 0 ||
+        load_jwt(id, e) != 0) {
+        identity_done(id);
+        return err_wrap(e, "identity");
+    }
+    return 0;
+}
+
+void identity_done(struct identity *id)
+{
+    nkey_done(&id->key);
+    explicit_bzero(id->jwt, sizeof id->jwt);
+}
+
+bool identity_is_enrolled(const struct identity *id)
+{
+    return id->jwt[0] != '\0';
+}
+
+int identity_enrol(struct identity *id, const char *jwt, struct err *e)
+{
+    char path[IDENTITY_PATH_SIZE];
+    if (check_jwt(id, jwt, e) != 0 || path_of(id, "agent.jwt", path, e) != 0 ||
+        file_replace(path, jwt, strlen(jwt), 0600, e) != 0) {
+        return -1;
+    }
+    (void)snprintf(id->jwt, sizeof id->jwt, "%s", jwt); /* the wire's limit is the smaller one */
+    return 0;
+}
+
+static int token_from_file(const char *file, char *buf, struct err *e)
+{
+    size_t len;
+    char *text = file_read(file, IDENTITY_TOKEN_SIZE - 1, &len, e);
+    if (text == NULL) {
+        return err_wrap(e, "token");
+    }
+    (void)snprintf(buf, IDENTITY_TOKEN_SIZE, "%s", text); /* fits: file_read refuses more */
+    explicit_bzero(text, len);
+    free(text);
+    return 0;
+}
+
+static int token_from_environment(char *buf, struct err *e)
+{
+    const char *text = getenv("PICKET_TOKEN");
+    if (text == NULL || text[0] == '\0') {
+        return err_set(e, ERR_CONFIG, "no token: set token_file or PICKET_TOKEN");
+    }
+    int len = snprintf(buf, IDENTITY_TOKEN_SIZE, "%s", text);
+    return len < IDENTITY_TOKEN_SIZE ? 0 : err_set(e, ERR_CONFIG, "PICKET_TOKEN is too long");
+}
+
+int identity_token(const char *file, char *buf, struct err *e)
+{
+    bool has_file = file != NULL && file[0] != '\0';
+    if ((has_file ? token_from_file(file, buf, e) : token_from_environment(buf, e)) != 0) {
+        return -1;
+    }
+    buf[strcspn(buf, " \t\r\n")] = '\0';
+    if (strncmp(buf, TOKEN_PREFIX, sizeof TOKEN_PREFIX - 1) != 0) {
+        explicit_bzero(buf, IDENTITY_TOKEN_SIZE);
+        return err_set(e, ERR_CONFIG, "what was given as the token is none: it begins with %s",
+                       TOKEN_PREFIX);
+    }
+    return 0;
+}

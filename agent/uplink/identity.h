@@ -1,0 +1,35 @@
+/*
+ * Who this agent is: an NKey that it made itself and whose private half never leaves the state
+ * folder, the JWT that the centre gave for it, and, until then, the token that asks for one.
+ * Called by uplink.c on the loop's thread.
+ */
+#pragma once
+
+#include "common/creds.h"
+#include "common/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { IDENTITY_PATH_SIZE = 1024, IDENTITY_TOKEN_SIZE = CREDS_JWT_SIZE };
+
+struct identity {
+    char dir[IDENTITY_PATH_SIZE];
+    const char *name; /* the instance; borrowed */
+    struct nkey key;
+    char jwt[CREDS_JWT_SIZE]; /* "" until enrolled */
+};
+
+/* Reads STATE_DIR/identity, or makes it with a new key. */
+int identity_open(struct identity *id, const char *state_dir, const char *name, struct err *e);
+/* Wipes the key from memory. */
+void identity_done(struct identity *id);
+bool identity_is_enrolled(const struct identity *id);
+/* Keeps the JWT that the centre gave; refuses one that is not for our key and name. */
+int identity_enrol(struct identity *id, const char *jwt, struct err *e);
+
+/*
+ * Reads the enrolment token from the file, or from PICKET_TOKEN when file is NULL or "".
+ * buf of IDENTITY_TOKEN_SIZE holds a secret then.
+ */
+int identity_token(const char *file, char *buf, struct err *e);
