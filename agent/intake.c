@@ -29,9 +29,11 @@ static void bool_clean(bool *flag)
 
 bool intake_check_flow(struct flow_record *r)
 {
-    if (!family_is_known(r->key.family) || r->status < FLOW_OPENING || r->status > FLOW_EVICTED ||
-        r->first_ns > r->last_ns) {
+    if (!family_is_known(r->key.family) || r->status < FLOW_OPENING || r->status > FLOW_EVICTED) {
         return false;
+    }
+    if (r->last_ns < r->first_ns) {
+        r->last_ns = r->first_ns; /* packet times may step back; a duration may not */
     }
     bool_clean(&r->final);
     bool_clean(&r->truncated);

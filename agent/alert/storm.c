@@ -124,7 +124,7 @@ static void summary_put(struct storm *s, const struct storm_entry *entry, uint64
     (void)snprintf(alert.protocol, sizeof alert.protocol, "%s", entry->protocol);
     (void)snprintf(alert.app, sizeof alert.app, "%s", entry->app);
     (void)snprintf(alert.detail, sizeof alert.detail,
-                   "%llu more flows like this within %d s, told together; this is the last",
+                   "seen %llu times more within %d s, told together; this is the last",
                    (unsigned long long)entry->held, STORM_WINDOW_S);
     s->take(&alert, s->arg);
 }

@@ -168,7 +168,9 @@ void host_table_learn(struct host_table *t, const struct flow_record *r)
     bool names_server = strcmp(r->protocol, "TLS") == 0 || strcmp(r->protocol, "HTTP") == 0 ||
                         strcmp(r->protocol, "QUIC") == 0;
     size_t len = strnlen(r->host, sizeof r->host);
-    if (!names_server || len == 0 || len >= HOST_LABEL_SIZE) {
+    struct addr literal;
+    if (!names_server || len == 0 || len >= HOST_LABEL_SIZE ||
+        addr_parse(r->host, &literal) != ADDR_NONE) {
         return;
     }
     struct host_key key = {.addr = r->key.server, .vlan = r->key.vlan, .family = r->key.family};

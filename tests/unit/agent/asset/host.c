@@ -200,6 +200,9 @@ static void a_server_is_named_by_its_clients_but_not_by_dns(void **state)
     (void)snprintf(r.host, sizeof r.host, "www.example");
     host_table_learn(t, &r);
     assert_string_equal(host_at(t, "192.0.2.1")->name, "www.example");
+    (void)snprintf(r.host, sizeof r.host, "192.0.2.1"); /* an address is no name */
+    host_table_learn(t, &r);
+    assert_string_equal(host_at(t, "192.0.2.1")->name, "www.example");
     host_table_free(t);
 }
 
