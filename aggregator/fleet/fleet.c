@@ -283,6 +283,7 @@ static void fleet_free(struct fleet *f)
 
 static int fleet_prepare(struct fleet *f, struct err *e)
 {
+    f->told_centre = centre_see(&f->centre, 0);
     (void)snprintf(f->agg, sizeof f->agg, "%llx", (unsigned long long)clock_wall_ns());
     if (instances_init(&f->instances, e) != 0 || open_loop(f, e) != 0) {
         return -1;

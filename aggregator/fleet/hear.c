@@ -56,7 +56,7 @@ static void hear_hello(struct fleet *f, struct instance *i, const struct message
                    hello.version, same ? "same start" : "new start"); /* cut is fine */
     COPY_TEXT(i->boot, hello.boot);
     COPY_TEXT(i->version, hello.version);
-    judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_HELLO}, now_ns, evidence);
+    (void)judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_HELLO}, now_ns, evidence);
     ask_cursors(f, i, &hello);
 }
 
@@ -83,6 +83,18 @@ static unsigned skew_reason(const struct heartbeat *beat)
     return skew / NS_PER_MS > CLOCK_DEGRADED_MS ? REASON_CLOCK : 0;
 }
 
+/* "heartbeat", with the words of its reasons. */
+static void beat_evidence(unsigned reasons, char *buf, size_t size)
+{
+    size_t len = (size_t)snprintf(buf, size, "heartbeat");
+    for (unsigned bit = 1; bit != 0 && bit <= reasons && len < size; bit <<= 1) {
+        const char *word = (reasons & bit) != 0 ? agent_reason_word((enum agent_reason)bit) : NULL;
+        if (word != NULL) {
+            len += (size_t)snprintf(buf + len, size - len, "%s%s", len > 9 ? ", " : ": ", word);
+        }
+    }
+}
+
 static void hear_beat(struct fleet *f, struct instance *i, const struct message *m, uint64_t now_ns)
 {
     struct heartbeat beat;
@@ -99,8 +111,11 @@ static void hear_beat(struct fleet *f, struct instance *i, const struct message 
         .kind = PRESENCE_EVENT_BEAT,
         .reasons = beat.reasons | skew_reason(&beat),
     };
-    judge(f, i, event, now_ns, "heartbeat");
-    fleet_tell_instance(f, i);
+    char evidence[EVIDENCE_SIZE];
+    beat_evidence(event.reasons, evidence, sizeof evidence);
+    if (!judge(f, i, event, now_ns, evidence)) {
+        fleet_tell_instance(f, i);
+    }
 }
 
 static void hear_live(struct fleet *f, struct instance *i, const struct message *m, uint64_t now_ns)
@@ -165,7 +180,8 @@ static void hear_bye(struct fleet *f, struct instance *i, const struct message *
         malformed(f, m, &e);
         return;
     }
-    judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_BYE}, now_ns, "signed goodbye");
+    (void)judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_BYE}, now_ns,
+                "signed goodbye");
 }
 
 void hear_up(struct fleet *f, const struct message *m, uint64_t now_ns)
@@ -232,7 +248,8 @@ void hear_login(struct fleet *f, const struct fleet_login *login, uint64_t now_n
         i->client_id = login->client_id;
         COPY_TEXT(i->address, login->address);
         i->watch_sent_ns = 0;
-        judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_CONNECTED}, now_ns, "log-in");
+        (void)judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_CONNECTED}, now_ns,
+                    "log-in");
         return;
     }
     if (i->client_id != 0 && i->client_id != login->client_id) {
@@ -244,7 +261,7 @@ void hear_login(struct fleet *f, const struct fleet_login *login, uint64_t now_n
         .kind = PRESENCE_EVENT_PARTED,
         .parting = parting_of(login->reason),
     };
-    judge(f, i, event, now_ns, evidence);
+    (void)judge(f, i, event, now_ns, evidence);
 }
 
 /* The row of this address and name, or the oldest to be used anew. */

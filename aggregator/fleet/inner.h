@@ -123,8 +123,11 @@ void hear_welcome(struct fleet *f, const struct job *job);
 void hear_refusal(struct fleet *f, const struct fleet_refusal *refusal, uint64_t now_ns);
 
 /* judge.c */
-/* Steps the instance's state; a change becomes a row, an event, a log line and an alert. */
-void judge(struct fleet *f, struct instance *i, struct presence_event event, uint64_t now_ns,
+/*
+ * Steps the instance's state; a change becomes a row, an event, a log line and an alert. True when
+ * the web has been told of the instance.
+ */
+bool judge(struct fleet *f, struct instance *i, struct presence_event event, uint64_t now_ns,
            const char *evidence);
 void judge_all(struct fleet *f, uint64_t now_ns);
 void judge_centre(struct fleet *f, uint64_t now_ns);

@@ -119,7 +119,7 @@ static void on_change(struct fleet *f, struct instance *i, const struct presence
     }
 }
 
-void judge(struct fleet *f, struct instance *i, struct presence_event event, uint64_t now_ns,
+bool judge(struct fleet *f, struct instance *i, struct presence_event event, uint64_t now_ns,
            const char *evidence)
 {
     struct presence before = i->presence;
@@ -130,10 +130,12 @@ void judge(struct fleet *f, struct instance *i, struct presence_event event, uin
     if (i->presence.state != before.state) {
         on_change(f, i, &before, evidence);
     }
-    if (i->presence.state != before.state || i->presence.cause != before.cause ||
-        i->presence.reasons != before.reasons) {
+    bool tell = i->presence.state != before.state || i->presence.cause != before.cause ||
+                i->presence.reasons != before.reasons;
+    if (tell) {
         fleet_tell_instance(f, i);
     }
+    return tell;
 }
 
 /* The evidence of a tick is what did not come. */
@@ -152,7 +154,7 @@ static void judge_silence(struct fleet *f, struct instance *i, uint64_t now_ns)
     } else {
         COPY_TEXT(evidence, "nothing heard since the centre started");
     }
-    judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_TICK}, now_ns, evidence);
+    (void)judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_TICK}, now_ns, evidence);
 }
 
 static uint64_t silent_since(const struct presence *p)

@@ -190,7 +190,8 @@ static void accept_enrolment(struct fleet *f, const struct enrol_job *enrol, uin
     if (i == NULL) {
         members_load(f, now_ns);
     } else {
-        judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_ENROL}, now_ns, "enrolled");
+        (void)judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_ENROL}, now_ns,
+                    "enrolled");
     }
     metric_add(&f->options.metrics->enrolments, enrol->fresh);
     log_info(NULL, "agent %s enrolled from host %s", enrol->name, enrol->request.host);
