@@ -69,7 +69,7 @@ static int start_thread(struct engine *engine, struct thread_start *start, unsig
         return err_set(e, ERR_NOMEM, "cannot start a thread (error %d)", result);
     }
     engine->started++;
-    (void)snprintf(name, sizeof name, "worker-%u", index);
+    (void)snprintf(name, sizeof name, "worker-%u", index % ENGINE_MAX_WORKERS);
     (void)pthread_setname_np(engine->threads[index], name); /* only for people */
     return 0;
 }
