@@ -134,10 +134,7 @@ static void on_bus(enum bus_event event, const char *text, void *arg)
         break;
     case BUS_AUTH_REFUSED: log_warn(NULL, "NATS refused the log-in: %s", text); break;
     case BUS_DENIED: log_error(NULL, "NATS denied: %s", text); break;
-    case BUS_SLOW:
-        metric_set(&core->metrics.bus_dropped, bus_dropped(core->bus));
-        log_warn(NULL, "the NATS client dropped messages: %s", text);
-        break;
+    case BUS_SLOW: log_warn(NULL, "the NATS client dropped messages: %s", text); break;
     }
 }
 
@@ -270,6 +267,12 @@ void core_join_web(struct core *core, web_event_fn tell, void *arg)
     core->web = tell;
     core->web_arg = arg;
     (void)pthread_mutex_unlock(&core->web_lock);
+}
+
+void core_refresh(struct core *core)
+{
+    metric_set(&core->metrics.bus_dropped, bus_dropped(core->bus) + bus_dropped(core->system));
+    metric_set(&core->metrics.messages_with_reply, bus_replies(core->bus));
 }
 
 struct fleet *core_fleet(struct core *core)

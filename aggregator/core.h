@@ -21,5 +21,8 @@ void core_close(struct core *core);
  */
 void core_join_web(struct core *core, web_event_fn tell, void *arg);
 
+/* Brings the counters that the bus keeps into the metrics; to be called about once a second. */
+void core_refresh(struct core *core);
+
 struct fleet *core_fleet(struct core *core);
 struct metrics *core_metrics(struct core *core);

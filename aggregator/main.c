@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { EXIT_USAGE = 2 };
 
@@ -126,11 +127,16 @@ static void reload(const char *path)
     settings_done(&settings);
 }
 
-static void wait_for_end(const sigset_t *signals, const char *config)
+static void wait_for_end(struct core *core, const sigset_t *signals, const char *config)
 {
-    int number = 0;
-    while (sigwait(signals, &number) == 0 && number == SIGHUP) {
-        reload(config);
+    const struct timespec second = {.tv_sec = 1};
+    int number = -1;
+    while (number != SIGTERM && number != SIGINT) {
+        number = sigtimedwait(signals, NULL, &second); /* -1: a second has gone by */
+        if (number == SIGHUP) {
+            reload(config);
+        }
+        core_refresh(core);
     }
     log_info(NULL, "ending");
 }
@@ -164,7 +170,7 @@ static int run(const struct settings *settings, const char *config)
     }
     core_join_web(core, web_tell, web);
     log_info(NULL, "version %s, console on %s", PICKET_VERSION, settings->http_listen);
-    wait_for_end(&signals, config);
+    wait_for_end(core, &signals, config);
     core_join_web(core, NULL, NULL);
     web_close(web);
     core_close(core);

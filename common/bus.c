@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <nats/nats.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -82,7 +83,8 @@ struct bus {
     struct interest interests[SUBSCRIPTIONS_MAX];
     natsSubscription *subscriptions[SUBSCRIPTIONS_MAX]; /* of conn */
     size_t interest_count;
-    uint64_t dropped; /* by connections that have ended */
+    uint64_t dropped;         /* by connections that have ended */
+    _Atomic uint64_t replies; /* added by subscriptions' threads, read by bus_replies */
 };
 
 static void lock(struct bus *bus)
@@ -193,6 +195,9 @@ static void message_came(natsConnection *conn, natsSubscription *sub, natsMsg *m
     (void)conn;
     (void)sub;
     if (enter(interest->bus)) {
+        if (natsMsg_GetReply(msg) != NULL) {
+            atomic_fetch_add_explicit(&interest->bus->replies, 1, memory_order_relaxed);
+        }
         interest->fn(natsMsg_GetSubject(msg), natsMsg_GetData(msg),
                      (size_t)natsMsg_GetDataLength(msg), interest->arg);
         leave(interest->bus);
@@ -746,6 +751,11 @@ int bus_set_credentials(struct bus *bus, const char *jwt, const struct nkey *key
     explicit_bzero(old, strlen(old));
     free(old);
     return 0;
+}
+
+uint64_t bus_replies(struct bus *bus)
+{
+    return atomic_load_explicit(&bus->replies, memory_order_relaxed);
 }
 
 uint64_t bus_dropped(struct bus *bus)

@@ -55,5 +55,8 @@ int bus_request(struct bus *bus, const char *subject, const void *bytes, size_t 
                 unsigned timeout_ms, void *answer, size_t *answer_len, struct err *e);
 /* Replaces the credentials (renewal); used at the next connection. */
 int bus_set_credentials(struct bus *bus, const char *jwt, const struct nkey *key, struct err *e);
+/* Messages that named a subject to reply to, since open. It is never used: a sender could name
+ * another's. */
+uint64_t bus_replies(struct bus *bus);
 /* Messages that the client dropped because a subscriber was slow, since open. */
 uint64_t bus_dropped(struct bus *bus);
