@@ -155,7 +155,8 @@ export interface paths {
          * Asks the agent itself, now (drill-down).
          * @description The centre asks the agent and waits at most 2 s. When the agent does not answer, the call
          *     still succeeds: `live` is false, `error` says why, `rows` hold what was stored last and
-         *     `age_ms` how old that is. `rows` are `StatusRow`, `HostRow`, `FlowRow` or `Alert` by `op`.
+         *     `age_ms` how old that is. The same holds when the agent answers with an error of its own,
+         *     such as not_found for a flow that has left its table. `rows` are `StatusRow`, `HostRow`, `FlowRow` or `Alert` by `op`.
          *     Filters are joined by AND; those that the op does not know are a fault.
          *
          */
@@ -651,9 +652,29 @@ export interface components {
             /** Format: int64 */
             packets_s2c: number;
             /** Format: int64 */
+            duration_ms?: number;
+            /** @description How the application was found: 0 not, 1 by port, 2 by address, 3 by cache, 4 by inspection. */
+            confidence?: number;
+            client_mac?: string | null;
+            server_mac?: string | null;
+            /**
+             * Format: int64
+             * @description TCP segments with data seen again.
+             */
             retransmitted?: number | null;
             /** Format: int64 */
+            retransmitted_c2s?: number;
+            /** Format: int64 */
+            retransmitted_s2c?: number;
+            /**
+             * Format: int64
+             * @description TCP segments that filled a hole.
+             */
             out_of_order?: number | null;
+            /** Format: int64 */
+            out_of_order_c2s?: number;
+            /** Format: int64 */
+            out_of_order_s2c?: number;
             /** Format: int64 */
             rtt_client_us?: number | null;
             /** Format: int64 */
@@ -677,6 +698,15 @@ export interface components {
             bytes_in: number;
             /** Format: int64 */
             bytes_out: number;
+            /**
+             * Format: int64
+             * @description Rate of the last seconds.
+             */
+            bps_in?: number;
+            /** Format: int64 */
+            bps_out?: number;
+            /** @description Ports that it answered on, such as tcp/443. */
+            services?: string[];
             /** Format: int64 */
             packets_in: number;
             /** Format: int64 */
