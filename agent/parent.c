@@ -179,10 +179,11 @@ static void reload(struct parent *p)
                   faults.text == NULL ? "" : faults.text);
     } else {
         bool differs = settings_engine_differs(p->settings, fresh);
-        settings_free(p->settings);
-        p->settings = fresh;
-        log_set_level(settings_log_level(fresh));
-        log_info(NULL, "settings read again%s", differs ? "; the engine starts anew" : "");
+        bool waits = settings_adopt(p->settings, fresh);
+        settings_free(fresh);
+        log_set_level(settings_log_level(p->settings));
+        log_info(NULL, "settings read again%s%s", differs ? "; the engine starts anew" : "",
+                 waits ? "; some changes wait for a restart" : "");
         child_signal(&p->control, SIGHUP);
         if (differs) {
             p->engine.wanted_end = true;

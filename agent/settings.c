@@ -64,6 +64,7 @@ static const struct conf_row rows[] = {
      .type = CONF_LIST,
      .offset = AT(capture_sources),
      .fallback = "any",
+     .reloadable = true,
      .help =
          "Interfaces to read (\"eth0\", or \"any\" for all), and capture files as "
          "\"file:PATH?OPTIONS\": \"loop\" begins again at the end, \"pace=N\" is the speed (1 the "
@@ -74,6 +75,7 @@ static const struct conf_row rows[] = {
      .offset = AT(capture_filter),
      .fallback = "",
      .check = check_filter,
+     .reloadable = true,
      .help = "Packets to read, in the language of pcap-filter(7); empty: all."},
     {.key = "capture.workers",
      .type = CONF_INT,
@@ -88,6 +90,7 @@ static const struct conf_row rows[] = {
      .fallback = "64MiB",
      .min = 1 * MIB,
      .max = 1 * GIB,
+     .reloadable = true,
      .help = "Size of the kernel's ring of each interface and worker."},
     {.key = "capture.snaplen",
      .type = CONF_BYTES,
@@ -95,6 +98,7 @@ static const struct conf_row rows[] = {
      .fallback = "65535B",
      .min = 128,
      .max = 262144,
+     .reloadable = true,
      .help = "Bytes kept of each packet; DPI wants whole packets."},
     {.key = "flow.max",
      .type = CONF_INT,
@@ -102,6 +106,7 @@ static const struct conf_row rows[] = {
      .fallback = "131072",
      .min = 64,
      .max = 16777216,
+     .reloadable = true,
      .help = "Live flows of each worker; packets of further ones are counted and refused."},
     {.key = "flow.idle_tcp",
      .type = CONF_DURATION,
@@ -109,6 +114,7 @@ static const struct conf_row rows[] = {
      .fallback = "300s",
      .min = SECOND,
      .max = 120 * MINUTE,
+     .reloadable = true,
      .help = "Silence after which a TCP connection counts as ended."},
     {.key = "flow.idle_udp",
      .type = CONF_DURATION,
@@ -116,6 +122,7 @@ static const struct conf_row rows[] = {
      .fallback = "30s",
      .min = SECOND,
      .max = 120 * MINUTE,
+     .reloadable = true,
      .help = "The same for UDP."},
     {.key = "flow.idle_other",
      .type = CONF_DURATION,
@@ -123,6 +130,7 @@ static const struct conf_row rows[] = {
      .fallback = "10s",
      .min = SECOND,
      .max = 120 * MINUTE,
+     .reloadable = true,
      .help = "The same for ICMP and all else."},
     {.key = "flow.unanswered",
      .type = CONF_DURATION,
@@ -130,6 +138,7 @@ static const struct conf_row rows[] = {
      .fallback = "5s",
      .min = SECOND,
      .max = 2 * MINUTE,
+     .reloadable = true,
      .help = "How long a SYN may wait for its answer."},
     {.key = "flow.linger",
      .type = CONF_DURATION,
@@ -137,6 +146,7 @@ static const struct conf_row rows[] = {
      .fallback = "10s",
      .min = SECOND,
      .max = 5 * MINUTE,
+     .reloadable = true,
      .help = "How long an ended flow stays in the live view; its record leaves at once."},
     {.key = "flow.report",
      .type = CONF_DURATION,
@@ -144,16 +154,19 @@ static const struct conf_row rows[] = {
      .fallback = "60s",
      .min = 5 * SECOND,
      .max = 60 * MINUTE,
+     .reloadable = true,
      .help = "How often a living flow leaves a record of what happened since the last one."},
     {.key = "dpi.enabled",
      .type = CONF_BOOL,
      .offset = AT(dpi_enabled),
      .fallback = "true",
+     .reloadable = true,
      .help = "Look into packets for protocol, application and risks."},
     {.key = "dpi.disabled",
      .type = CONF_LIST,
      .offset = AT(dpi_disabled),
      .fallback = "",
+     .reloadable = true,
      .help = "Protocols, by nDPI name, whose dissectors are switched off."},
     {.key = "dpi.max_states",
      .type = CONF_INT,
@@ -161,6 +174,7 @@ static const struct conf_row rows[] = {
      .fallback = "65536",
      .min = 64,
      .max = 4194304,
+     .reloadable = true,
      .help = "Flows in inspection at one time, of each worker (about 1.4 KB each); further ones go "
              "without."},
     {.key = "networks.local",
@@ -358,6 +372,50 @@ static bool lists_differ(const struct conf_list *a, const struct conf_list *b)
         }
     }
     return false;
+}
+
+static size_t size_of(enum conf_type type)
+{
+    switch (type) {
+    case CONF_TEXT: return sizeof(char *);
+    case CONF_LIST: return sizeof(struct conf_list);
+    case CONF_BOOL: return sizeof(bool);
+    case CONF_INT:
+    case CONF_DURATION:
+    case CONF_BYTES: return sizeof(int64_t);
+    }
+    return 0;
+}
+
+static bool values_differ(enum conf_type type, const void *a, const void *b)
+{
+    if (type == CONF_TEXT) {
+        return strcmp(*(char *const *)a, *(char *const *)b) != 0;
+    }
+    if (type == CONF_LIST) {
+        return lists_differ(a, b);
+    }
+    return memcmp(a, b, size_of(type)) != 0;
+}
+
+bool settings_adopt(struct settings *s, struct settings *fresh)
+{
+    bool waits = false;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        unsigned char held[sizeof(struct conf_list)]; /* the largest of them */
+        void *mine = (char *)s + rows[i].offset;
+        void *theirs = (char *)fresh + rows[i].offset;
+        if (!rows[i].reloadable) {
+            waits |= values_differ(rows[i].type, mine, theirs);
+            continue;
+        }
+        memcpy(held, mine, size_of(rows[i].type));
+        memcpy(mine, theirs, size_of(rows[i].type));
+        memcpy(theirs, held, size_of(rows[i].type));
+    }
+    memcpy(s->local, fresh->local, sizeof s->local);
+    s->local_count = fresh->local_count;
+    return waits;
 }
 
 /* capture.workers is missing on purpose: the shared memory is laid out for it once. */

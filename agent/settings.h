@@ -68,6 +68,11 @@ void settings_free(struct settings *s);
 
 /* The level named by log.level. */
 enum log_level settings_log_level(const struct settings *s);
+/*
+ * Takes over what may change while the agent runs from `fresh`, which keeps the old values and is
+ * then to be freed. True when fresh differed in other keys too: those wait for a restart.
+ */
+bool settings_adopt(struct settings *s, struct settings *fresh);
 /* True when the engine must be started anew for `to` to take effect. */
 bool settings_engine_differs(const struct settings *from, const struct settings *to);
 /* True when the address lies in networks.local. */

@@ -60,15 +60,9 @@ static bool send_last(struct worker *w, struct flow *f)
 }
 
 /* Segments that trickled in after the last record, such as late ACKs, get one of their own. */
-static bool has_rest(const struct flow *f)
-{
-    return !f->final_sent || f->sum.packets[0] != f->reported.packets[0] ||
-           f->sum.packets[1] != f->reported.packets[1];
-}
-
 static void remove_flow(struct worker *w, struct flow *f)
 {
-    if (has_rest(f)) {
+    if (!f->final_sent || flow_has_news(f)) {
         (void)send_last(w, f); /* without room it is lost, and the ring has counted it */
     }
     flow_expiry_forget(w->expiry, f);

@@ -54,12 +54,6 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static bool has_news(const struct flow *f)
-{
-    return f->sum.packets[0] != f->reported.packets[0] ||
-           f->sum.packets[1] != f->reported.packets[1];
-}
-
 /* When the flow must be looked at next. */
 static uint64_t next_due(const struct flow_limits *limits, const struct flow *f)
 {
@@ -136,7 +130,7 @@ static unsigned judge(struct flow_expiry *x, struct flow *f, uint64_t now_ns)
         due |= FLOW_DUE_REMOVE; /* who was idle has been visible for long enough */
     }
     if (f->end_ns == 0 && now_ns >= f->report_ns + x->limits.report) {
-        if (has_news(f)) {
+        if (flow_has_news(f)) {
             due |= FLOW_DUE_REPORT;
         } else {
             f->report_ns = now_ns; /* nothing to tell: ask again a period later */

@@ -112,6 +112,12 @@ bool flow_is_reused(const struct flow *f, const struct packet *p)
     return f->end_ns != 0 || !f->tcp.syn_ack_seen; /* captured after its answer: no new one */
 }
 
+bool flow_has_news(const struct flow *f)
+{
+    return f->sum.packets[0] != f->reported.packets[0] ||
+           f->sum.packets[1] != f->reported.packets[1];
+}
+
 uint64_t flow_bps(const struct flow *f, uint64_t now_ns)
 {
     const uint64_t fresh_ns = 5000000000ull; /* two account periods and a little */

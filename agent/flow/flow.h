@@ -79,6 +79,8 @@ void flow_begin(struct flow *f, uint64_t id, uint8_t source, const struct packet
 bool flow_note(struct flow *f, const struct packet *p, enum flow_dir dir);
 /* Ends the flow with a status at now_ns, unless it has ended before. */
 void flow_end(struct flow *f, enum flow_status status, uint64_t now_ns);
+/* True when packets came since the flow's last record. */
+bool flow_has_news(const struct flow *f);
 /* Bits/s over the last account period, 0 once that is long past. */
 uint64_t flow_bps(const struct flow *f, uint64_t now_ns);
 /* True when the packet is the SYN of another connection on the same addresses and ports. */

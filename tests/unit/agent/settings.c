@@ -85,6 +85,26 @@ static void only_what_the_engine_uses_makes_it_start_anew(void **state)
     settings_free(c);
 }
 
+static void a_reload_takes_over_what_may_change_and_tells_of_the_rest(void **state)
+{
+    (void)state;
+    struct conf_faults faults;
+    struct settings *s = load("name = a\n", &faults);
+    struct settings *soft = load("name = a\n[detect]\nscan_ports = 40\n"
+                                 "[networks]\nlocal = 192.0.2.0/24\n",
+                                 &faults);
+    struct settings *hard = load("name = b\n[capture]\nsources = eth7\n", &faults);
+    assert_false(settings_adopt(s, soft));
+    assert_int_equal(s->detect_scan_ports, 40);
+    assert_int_equal(s->local_count, 1);
+    assert_true(settings_adopt(s, hard));
+    assert_string_equal(s->name, "a");
+    assert_string_equal(s->capture_sources.items[0], "eth7");
+    settings_free(s);
+    settings_free(soft);
+    settings_free(hard);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +112,7 @@ int main(void)
         cmocka_unit_test(all_faults_are_named_at_once),
         cmocka_unit_test(private_networks_are_local_unless_said_otherwise),
         cmocka_unit_test(only_what_the_engine_uses_makes_it_start_anew),
+        cmocka_unit_test(a_reload_takes_over_what_may_change_and_tells_of_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
