@@ -114,6 +114,7 @@ void control_parts_close(struct control *c)
     counters_free(c->counters);
     host_table_free(c->hosts);
     settings_free(c->reloaded);
+    (void)uv_loop_close(&c->loop); /* busy only when it never ran, and then the process ends */
 }
 
 void control_reload(struct control *c)
