@@ -118,9 +118,10 @@ class Lab:
             postgres_bin() / "postgres", "-D", data, "-k", data, "-c", "listen_addresses=",
             "-c", "shared_buffers=64MB"], stop=signal.SIGINT, user=NOBODY).start()
         wait_for(self.database_answers, 20, "PostgreSQL is up")
-        with psycopg2.connect(f"host={data} dbname=postgres user=picket") as link:
-            link.autocommit = True
-            link.cursor().execute("CREATE DATABASE picket")
+        link = psycopg2.connect(f"host={data} dbname=postgres user=picket")
+        link.autocommit = True
+        link.cursor().execute("CREATE DATABASE picket")
+        link.close()
 
     def database_answers(self):
         try:
