@@ -7,7 +7,6 @@ install -m 0600 /dev/stdin /etc/picket/token <<'TOKEN'
 ${token}
 TOKEN
 cat > /etc/picket/agent.conf <<'CONF'
-[agent]
 name = ${name}
 site = ${site}
 token_file = /etc/picket/token
