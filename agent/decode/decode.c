@@ -38,17 +38,3 @@ enum decode_result decode_packet(int link_type, const uint8_t *bytes, size_t cap
     }
     return decode_ip(&r, len - passed, p);
 }
-
-const char *decode_result_name(enum decode_result result)
-{
-    switch (result) {
-    case DECODE_OK: return "ok";
-    case DECODE_NOT_IP: return "not_ip";
-    case DECODE_LINK: return "link";
-    case DECODE_SHORT: return "short";
-    case DECODE_MALFORMED: return "malformed";
-    case DECODE_DEEP: return "deep";
-    case DECODE_RESULTS: break;
-    }
-    return "unknown";
-}

@@ -11,8 +11,6 @@
  */
 enum decode_result decode_packet(int link_type, const uint8_t *bytes, size_t caplen, size_t len,
                                  struct packet *p);
-/* "ok", "not_ip", "short"…: for counters and tests. */
-const char *decode_result_name(enum decode_result result);
 
 /* The stages behind it, one a file; r stands at the stage's first byte. */
 enum decode_result decode_link(int link_type, struct reader *r, struct packet *p,

@@ -29,7 +29,6 @@ enum decode_result {
     DECODE_SHORT,     /* cut before the end of a header */
     DECODE_MALFORMED, /* a length or version that contradicts itself */
     DECODE_DEEP,      /* more VLAN tags or extension headers than we follow */
-    DECODE_RESULTS
 };
 
 /* Ends of a flow as one packet gives them, in the packet's own direction. */
@@ -46,8 +45,7 @@ struct endpoints {
 struct tcp_segment {
     uint32_t seq;
     uint32_t ack;
-    uint32_t len; /* data bytes on the wire */
-    uint16_t window;
+    uint32_t len;  /* data bytes on the wire */
     uint8_t flags; /* enum tcp_flag */
 };
 

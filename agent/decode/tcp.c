@@ -11,8 +11,7 @@ enum decode_result decode_tcp(struct reader *r, size_t wire_len, struct packet *
     p->tcp.ack = reader_be32(r);
     size_t header = (size_t)(reader_u8(r) >> 4) * 4;
     p->tcp.flags = reader_u8(r);
-    p->tcp.window = reader_be16(r);
-    reader_skip(r, 4); /* checksum, urgent pointer */
+    reader_skip(r, 6); /* window, checksum, urgent pointer */
     if (r->bad) {
         return DECODE_SHORT;
     }

@@ -273,8 +273,10 @@ static void fill_info(const struct dpi_state *state, uint16_t master, struct dpi
         break;
     case NDPI_PROTOCOL_DNS:
     case NDPI_PROTOCOL_MDNS:
-        dpi_info_dns(flow->protos.dns.query_type, flow->protos.dns.is_query == 0,
-                     flow->protos.dns.reply_code, result->info);
+        if (flow->protos.dns.query_type != 0) { /* not when only the port told */
+            dpi_info_dns(flow->protos.dns.query_type, flow->protos.dns.is_query == 0,
+                         flow->protos.dns.reply_code, result->info);
+        }
         break;
     case NDPI_PROTOCOL_TLS:
     case NDPI_PROTOCOL_QUIC:
