@@ -106,6 +106,7 @@ static struct web *open_web(struct core *core, const struct settings *settings, 
         .cert_file = settings->http_cert,
         .key_file = settings->http_key,
         .conninfo = settings->database_url,
+        .query_threads = (unsigned)settings->database_pool,
         .fleet = core_fleet(core),
         .metrics = core_metrics(core),
     };

@@ -61,6 +61,13 @@ static const struct conf_row rows[] = {
      .check = pg_conninfo_check,
      .help = "PostgreSQL connection string (libpq form or URL); a password belongs into a "
              "passfile, never here."},
+    {.key = "database.pool",
+     .type = CONF_INT,
+     .offset = AT(database_pool),
+     .fallback = "2",
+     .min = 1,
+     .max = 16,
+     .help = "Threads that answer questions to the database, with a connection each, 1 to 16."},
     {.key = "nats.urls",
      .type = CONF_LIST,
      .offset = AT(nats_urls),

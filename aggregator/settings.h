@@ -7,8 +7,9 @@
 #include <stdint.h>
 
 struct settings {
-    char *dir;          /* the centre's folder of keys */
-    char *database_url; /* libpq conninfo or URL */
+    char *dir;             /* the centre's folder of keys */
+    char *database_url;    /* libpq conninfo or URL */
+    int64_t database_pool; /* query threads of the web, a connection each */
     struct conf_list nats_urls;
     char *nats_ca;
     char *http_listen; /* address:port */

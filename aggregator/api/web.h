@@ -20,6 +20,7 @@ struct web_options {
     const char *cert_file;  /* PEM; "" or NULL: no TLS */
     const char *key_file;
     const char *conninfo;    /* for the query threads' own connections */
+    unsigned query_threads;  /* 1-16 */
     struct fleet *fleet;     /* borrowed, like all of these, until web_close returns */
     struct metrics *metrics; /* the core's, for /metrics */
 };

@@ -191,6 +191,7 @@ static void stop_loop(struct fleet *f)
 {
     f->seen_noted_ns = 0;
     note_seen(f, clock_mono_ns());
+    probe_expire(f, UINT64_MAX);
     (void)pthread_mutex_lock(&f->bell_lock); /* a plain mutex, locked once: cannot fail */
     f->bell_gone = true;
     (void)pthread_mutex_unlock(&f->bell_lock);
@@ -227,6 +228,7 @@ static void on_tick(uv_timer_t *ticker)
     judge_all(f, now_ns);
     judge_centre(f, now_ns);
     asks_expire(f, now_ns);
+    probe_expire(f, now_ns);
     members_push(f, now_ns);
     note_seen(f, now_ns);
     if (f->snapshot_wanted) {

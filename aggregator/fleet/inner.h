@@ -1,7 +1,7 @@
 /*
  * What the files of the fleet thread share; nobody else includes it. fleet.c is the thread and its
  * inbox, hear.c what agents say, judge.c what becomes of their state, asks.c the questions put to
- * them, members.c who is let in and who is thrown out.
+ * them, probe.c whether their machines answer, members.c who is let in and who is thrown out.
  */
 #pragma once
 
@@ -99,6 +99,9 @@ struct fleet {
     struct refused refused[REFUSED_MAX];
     unsigned enrolling; /* enrolments at the database */
 
+    struct probe *probes; /* under way */
+    unsigned probe_count;
+
     uv_work_t push;  /* of the revocations */
     char *push_json; /* while under way */
     bool push_wanted;
@@ -139,6 +142,12 @@ void judge_alert(struct fleet *f, struct instance *i, unsigned kind, unsigned ac
 void asks_put(struct fleet *f, const struct message *m, uint64_t now_ns);
 void asks_answer(struct fleet *f, const struct message *m);
 void asks_expire(struct fleet *f, uint64_t now_ns);
+
+/* probe.c */
+/* Asks the address of the instance; an answer becomes PRESENCE_EVENT_PROBED. */
+void probe_start(struct fleet *f, const struct instance *i, uint64_t now_ns);
+/* Gives up those that took too long; UINT64_MAX: all. */
+void probe_expire(struct fleet *f, uint64_t now_ns);
 
 /* members.c */
 void members_load(struct fleet *f, uint64_t now_ns);

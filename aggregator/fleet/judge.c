@@ -112,6 +112,9 @@ static void on_change(struct fleet *f, struct instance *i, const struct presence
     metric_add(&f->options.metrics->state_changes, 1);
     log_change(i, before->state, evidence);
     note_change(f, i, before, evidence);
+    if (i->presence.state == PRESENCE_SUSPECT && i->presence.parting != PARTING_CLOSED) {
+        probe_start(f, i, clock_mono_ns());
+    }
     if (i->presence.state == PRESENCE_UNREACHABLE) {
         alert_unreachable(f, i, evidence);
     } else if (before->state == PRESENCE_UNREACHABLE) {
