@@ -160,6 +160,7 @@ static void on_beat(uv_timer_t *timer)
     struct health_outside known = control_measure(c, wall_ns, mono_ns);
     struct heartbeat beat = health_beat(&c->health, &known, wall_ns, mono_ns);
     uplink_heartbeat(c->uplink, &beat);
+    atomic_store(&c->link->health->beats, beat.number); /* for our successor */
     arm_beat(c);
 }
 

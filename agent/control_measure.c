@@ -7,7 +7,7 @@ static struct health_outside outside(const struct control *c, const struct uplin
     return (struct health_outside){
         .hosts = c->site.active,
         .engaged = alert_engine_engaged(c->alerts),
-        .flow_alerts = alert_engine_flow_alerts(c->alerts),
+        .flow_alerts = c->flow_alerts_before + alert_engine_flow_alerts(c->alerts),
         .denied = uplink->denied,
         .records = c->intake.taken,
         .queue_dropped = alert_engine_refused(c->alerts) + c->intake.malformed,
@@ -31,7 +31,9 @@ struct health_outside control_measure(struct control *c, uint64_t wall_ns, uint6
     s->spool_age_s = uplink.spool_age_s;
     s->spool_dropped = uplink.spool_dropped;
     s->alerts_refused = alert_engine_refused(c->alerts);
-    return outside(c, &uplink);
+    struct health_outside known = outside(c, &uplink);
+    atomic_store(&c->link->health->flow_alerts, known.flow_alerts); /* for our successor */
+    return known;
 }
 
 struct counters_gauges control_gauges(const struct control *c, const struct health_outside *o)

@@ -48,7 +48,9 @@ static int open_tables(struct control *c, const struct control_calls *calls, str
         c->hosts == NULL ? NULL : counters_new(now_ns, calls->counter, calls->is_local, c, e);
     c->alerts = c->counters == NULL ? NULL : alert_engine_open(&alerts, now_ns, e);
     c->detectors = c->alerts == NULL ? NULL : detectors_open(&detect, findings, e);
-    health_init(&c->health, c->start->boot, c->start->start_mono_ns);
+    c->flow_alerts_before = atomic_load(&c->link->health->flow_alerts);
+    health_init(&c->health, c->start->boot, c->start->start_mono_ns,
+                atomic_load(&c->link->health->beats));
     return c->detectors == NULL ? -1 : 0;
 }
 

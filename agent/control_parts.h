@@ -43,6 +43,7 @@ struct control {
     uv_signal_t stop;   /* SIGTERM */
     uv_signal_t reload; /* SIGHUP */
     bool stopping;
+    uint64_t flow_alerts_before; /* told since boot by controls before this one */
 
     char alerts_path[PATH_MAX];
     char walls[64];

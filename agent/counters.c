@@ -47,7 +47,8 @@ struct counters {
     counter_fn take;
     counters_local_fn is_local;
     void *arg;
-    uint64_t dropped;
+    bool begun;       /* the first gauges have been seen: drops before them were others' to tell */
+    uint64_t dropped; /* as last seen, like those of the sources */
     uint64_t source_dropped[COUNTERS_SOURCES_MAX];
 };
 
@@ -278,8 +279,21 @@ static void jump(struct counters *c, uint64_t now_ns)
     c->next.start_ns = c->current.start_ns + INTERVAL_NS;
 }
 
+/* Drops from before this control began were told, or lost, by the one before. */
+static void begin(struct counters *c, const struct counters_gauges *gauges)
+{
+    c->begun = true;
+    c->dropped = gauges->dropped;
+    for (size_t s = 0; s < gauges->source_count && s < COUNTERS_SOURCES_MAX; s++) {
+        c->source_dropped[s] = gauges->sources[s].dropped;
+    }
+}
+
 void counters_tick(struct counters *c, uint64_t now_ns, const struct counters_gauges *gauges)
 {
+    if (!c->begun) {
+        begin(c, gauges);
+    }
     for (int i = 0; i < 2 && is_over(&c->current, now_ns); i++) {
         close_current(c, gauges);
     }

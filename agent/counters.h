@@ -45,7 +45,7 @@ struct counters_gauges {
         uint64_t dropped;
     } sources[COUNTERS_SOURCES_MAX];
 };
-/* Closes the interval when its time has come. Every second or so. */
+/* Closes the interval when its time has come. Every second or so, from the beginning on. */
 void counters_tick(struct counters *c, uint64_t now_ns, const struct counters_gauges *gauges);
 /* Closes what is open, at the end of the program. */
 void counters_flush(struct counters *c, const struct counters_gauges *gauges);

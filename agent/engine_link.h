@@ -95,6 +95,9 @@ struct engine_health {
     _Atomic uint64_t pss_bytes;
     _Atomic uint64_t cpu_ms; /* since the agent started, dead children included */
     _Atomic uint32_t walls;  /* enum engine_wall bits in force in the engine */
+    /* Written by control, for the control that comes after it: since boot. */
+    _Atomic uint64_t beats;
+    _Atomic uint64_t flow_alerts;
 };
 
 /* Bits of engine_health.walls, written by the engine once it is behind them. */

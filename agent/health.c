@@ -14,9 +14,9 @@ enum {
     DROPS_PERMILLE = 10, /* REASON_DROPS */
 };
 
-void health_init(struct health *h, const char *boot, uint64_t start_mono_ns)
+void health_init(struct health *h, const char *boot, uint64_t start_mono_ns, uint64_t beats)
 {
-    *h = (struct health){.start_mono_ns = start_mono_ns};
+    *h = (struct health){.start_mono_ns = start_mono_ns, .number = beats};
     (void)snprintf(h->boot, sizeof h->boot, "%s", boot);
 }
 
@@ -130,6 +130,14 @@ static void sample_begin(struct health *h, uint64_t wall_ns)
     memcpy(h->sample.engine_in_hand, old.engine_in_hand, sizeof old.engine_in_hand);
 }
 
+static struct health_mark mark_of(const struct health *h, uint64_t mono_ns)
+{
+    return (struct health_mark){.mono_ns = mono_ns,
+                                .packets = h->sample.packets,
+                                .bytes = h->sample.bytes,
+                                .cpu_ms = h->cpu_ms};
+}
+
 void health_read(struct health *h, const struct engine_link *link, uint64_t wall_ns,
                  uint64_t mono_ns)
 {
@@ -145,6 +153,9 @@ void health_read(struct health *h, const struct engine_link *link, uint64_t wall
     }
     h->pss_bytes = load(&link->health->pss_bytes);
     h->cpu_ms = load(&link->health->cpu_ms);
+    if (h->beat.mono_ns == 0) {
+        h->beat = h->live = mark_of(h, mono_ns); /* rates begin here, also under an old engine */
+    }
 }
 
 static unsigned reason_capture(const struct health *h, uint64_t mono_ns)
@@ -203,21 +214,13 @@ static unsigned reasons(struct health *h, const struct health_outside *outside, 
     return bits;
 }
 
-/* Per second, since the mark; 0 in the first period. */
+/* Per second, since the mark. */
 static uint64_t per_second(uint64_t now, uint64_t then, uint64_t mono_ns, uint64_t since_ns)
 {
-    if (since_ns == 0 || mono_ns <= since_ns || now < then) {
+    if (mono_ns <= since_ns || now < then) {
         return 0;
     }
     return (uint64_t)((double)(now - then) * NS_PER_S / (double)(mono_ns - since_ns));
-}
-
-static struct health_mark mark_of(const struct health *h, uint64_t mono_ns)
-{
-    return (struct health_mark){.mono_ns = mono_ns,
-                                .packets = h->sample.packets,
-                                .bytes = h->sample.bytes,
-                                .cpu_ms = h->cpu_ms};
 }
 
 static struct drops drops_of(const struct health *h, const struct health_outside *outside)

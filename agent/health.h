@@ -59,7 +59,8 @@ struct health_outside {
     uint64_t client_dropped; /* inside the NATS client */
 };
 
-void health_init(struct health *h, const char *boot, uint64_t start_mono_ns);
+/* beats: heartbeats sent since boot, by the control before this one. */
+void health_init(struct health *h, const char *boot, uint64_t start_mono_ns, uint64_t beats);
 /* Reads the engine's figures into h->sample; the spool's are left to the caller. */
 void health_read(struct health *h, const struct engine_link *link, uint64_t wall_ns,
                  uint64_t mono_ns);

@@ -143,6 +143,9 @@ static void capture_tick(void *state, const struct agent_sample *sample,
     if (sample->now_ns < s->judged_ns + (uint64_t)JUDGE_S * NS_PER_S) {
         return;
     }
+    if (s->judged_ns == 0) {
+        s->table_dropped = sample->table_dropped; /* what was before is not judged */
+    }
     s->judged_ns = sample->now_ns;
     for (size_t i = 0; i < sample->source_count; i++) {
         history_push(&s->sources[i], &sample->sources[i]);

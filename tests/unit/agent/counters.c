@@ -48,6 +48,9 @@ static struct counters *counters_at(uint64_t now_ns)
 {
     struct counters *c = counters_new(now_ns, take, is_ten_net, NULL, NULL);
     assert_non_null(c);
+    struct counters_gauges zero = gauges;
+    zero.dropped = zero.sources[0].dropped = 0;
+    counters_tick(c, now_ns, &zero);
     return c;
 }
 
@@ -184,6 +187,18 @@ static void drops_are_deltas(void **state)
     counters_free(c);
 }
 
+static void drops_of_the_time_before_are_not_told(void **state)
+{
+    (void)state;
+    struct counters *c = counters_new(second(0), take, is_ten_net, NULL, NULL);
+    assert_non_null(c);
+    counters_tick(c, second(0), &gauges);
+    counters_tick(c, second(13), &gauges);
+    assert_int_equal(told_of(COUNTER_TOTAL, 0)->dropped, 0);
+    assert_int_equal(told_of(COUNTER_INTERFACE, 0)->dropped, 0);
+    counters_free(c);
+}
+
 static void only_the_busiest_applications_and_hosts_are_told(void **state)
 {
     (void)state;
@@ -249,6 +264,7 @@ int main(void)
         TEST(packets_of_the_next_interval_are_kept_for_it),
         TEST(what_comes_too_late_still_counts_once),
         TEST(drops_are_deltas),
+        TEST(drops_of_the_time_before_are_not_told),
         TEST(only_the_busiest_applications_and_hosts_are_told),
         TEST(a_long_sleep_makes_a_gap_and_no_flood),
         TEST(a_clock_set_back_goes_on_from_there),

@@ -28,7 +28,7 @@ static int begin(void **state)
     if (engine_link_open(&link_, 2, NULL) != 0) {
         return -1;
     }
-    health_init(&health, "boot", second(0));
+    health_init(&health, "boot", second(0), 0);
     atomic_store(&link_.health->generation, 1);
     struct source_stats *source = &link_.lanes[0].stats->sources[0];
     (void)snprintf(source->name, sizeof source->name, "eth0");
