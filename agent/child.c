@@ -78,28 +78,26 @@ static uint64_t pause_ns(unsigned failures)
     return (seconds < LONGEST_PAUSE_S ? seconds : LONGEST_PAUSE_S) * NS_PER_S;
 }
 
-static void tell_end(const struct child *child, int status)
+static void tell_end(const struct child *child, int status, const char *then)
 {
     if (WIFSIGNALED(status)) {
-        log_error(NULL, "%s was killed by signal %d; it starts again", child->name,
-                  WTERMSIG(status));
+        log_error(NULL, "%s was killed by signal %d%s", child->name, WTERMSIG(status), then);
     } else {
-        log_error(NULL, "%s ended with status %d; it starts again", child->name,
-                  WEXITSTATUS(status));
+        log_error(NULL, "%s ended with status %d%s", child->name, WEXITSTATUS(status), then);
     }
 }
 
 void child_ended(struct child *child, int status, bool stopping, uint64_t now_ns)
 {
+    bool wanted = stopping || child->wanted_end;
     child->pid = 0;
-    if (stopping) {
-        return;
+    if (!wanted || status != 0) {
+        tell_end(child, status, stopping ? "" : "; it starts again");
     }
-    if (child->wanted_end) {
+    if (wanted) {
         child->due_ns = now_ns;
         return;
     }
-    tell_end(child, status);
     child->failures = now_ns - child->started_ns >= WELL_NS ? 1 : child->failures + 1;
     child->due_ns = now_ns + pause_ns(child->failures);
 }

@@ -167,6 +167,7 @@ static const char *const engine_allowed[] = {
     "poll",
     "ppoll",
     "getsockopt",
+    "getsockname",
     "recvfrom",
     "recvmsg",
     "futex",
@@ -199,8 +200,8 @@ static const char *const engine_allowed[] = {
 
 /* Tried by libraries that can do without: they are told no. */
 static const char *const engine_refused[] = {
-    "open",       "openat", "openat2", "access",   "faccessat",
-    "faccessat2", "stat",   "lstat",   "readlink", "readlinkat",
+    "open", "openat", "openat2",  "access",     "faccessat",  "faccessat2",
+    "stat", "lstat",  "readlink", "readlinkat", "setsockopt",
 };
 
 /* libpcap asks whether its interface is still there. */

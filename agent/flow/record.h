@@ -10,7 +10,11 @@
 #include <stdint.h>
 
 enum record_kind {
-    RECORD_FLOW = 1, /* at the flow's end and every 60 s while it lives */
+    /*
+     * At the flow's end and every 60 s while it lives. Segments that come after the final record
+     * leave in one more, final as well, when the flow goes from the table.
+     */
+    RECORD_FLOW = 1,
     RECORD_RISK = 2, /* the flow as it is now (no deltas), with risks just found in new_risks */
 };
 
