@@ -36,8 +36,9 @@ struct lane {
     uint64_t sent_upto; /* the highest ever sent: what is at or below it is sent again */
     struct flight flights[WINDOW_BATCHES];
     size_t in_flight;
-    uint32_t credit; /* batches that the centre lets us have in flight */
-    bool probing;    /* no acknowledgement came: one batch at a time until one does */
+    uint32_t credit;    /* batches that the centre lets us have in flight */
+    uint64_t credit_ms; /* when it said so */
+    bool probing;       /* no acknowledgement came: one batch at a time until one does */
     uint64_t rewound_to, rewound_ms;
 };
 
@@ -301,6 +302,7 @@ void publish_acked(struct publish *p, const struct ack *a)
         l->next = a->upto + 1; /* it came although we had given it up */
     }
     l->credit = a->credit;
+    l->credit_ms = now_ms(p);
     l->probing = false;
     pump(l);
 }
@@ -337,6 +339,9 @@ static void tick_lane(struct lane *l)
                  wire_stream_word(l->stream), l->flights[0].first);
         rewind_to(l, l->flights[0].first);
         l->probing = true;
+    }
+    if (l->credit == 0 && now_ms(p) >= l->credit_ms + PUBLISH_NO_CREDIT_MS) {
+        l->credit = 1; /* the answer that gave it back may be lost: ask with one batch */
     }
     pump(l);
 }

@@ -32,9 +32,10 @@ struct publish_options {
 };
 
 enum {
-    PUBLISH_ALERT_SYNC_MS = 50, /* between two syncs of the alerts */
-    PUBLISH_SYNC_MS = 1000,     /* of the other streams */
-    PUBLISH_ACK_WAIT_MS = 5000, /* without an acknowledgement: send again */
+    PUBLISH_ALERT_SYNC_MS = 50,  /* between two syncs of the alerts */
+    PUBLISH_SYNC_MS = 1000,      /* of the other streams */
+    PUBLISH_ACK_WAIT_MS = 5000,  /* without an acknowledgement: send again */
+    PUBLISH_NO_CREDIT_MS = 5000, /* the longest that a stream is shut without being told again */
 };
 
 struct publish *publish_new(const struct publish_options *options, struct err *e);
