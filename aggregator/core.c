@@ -272,7 +272,7 @@ void core_join_web(struct core *core, web_event_fn tell, void *arg)
 void core_refresh(struct core *core)
 {
     metric_set(&core->metrics.bus_dropped, bus_dropped(core->bus) + bus_dropped(core->system));
-    metric_set(&core->metrics.messages_with_reply, bus_replies(core->bus));
+    metric_set(&core->metrics.replies_ignored, bus_replies(core->bus));
 }
 
 struct fleet *core_fleet(struct core *core)

@@ -134,8 +134,18 @@ bool judge(struct fleet *f, struct instance *i, struct presence_event event, uin
            const char *evidence);
 void judge_all(struct fleet *f, uint64_t now_ns);
 void judge_centre(struct fleet *f, uint64_t now_ns);
-/* Raises or ends an alert of the centre's; i is NULL when it is about the centre itself. */
-void judge_alert(struct fleet *f, struct instance *i, unsigned kind, unsigned action,
+/* An alert that the centre raises or ends. */
+struct judge_alert {
+    unsigned kind;   /* enum alert_kind */
+    unsigned action; /* enum alert_action */
+    const char *key;
+    const char *detail;
+};
+/* instance_id 0: about the centre itself. */
+void judge_alert_about(struct fleet *f, int32_t instance_id, const char *name,
+                       const struct judge_alert *alert);
+/* The same for an instance in memory; NULL: about the centre itself. */
+void judge_alert(struct fleet *f, const struct instance *i, unsigned kind, unsigned action,
                  const char *key, const char *detail);
 
 /* asks.c */

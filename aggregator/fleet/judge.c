@@ -15,26 +15,33 @@ enum { BUS_ALERT_MS = 10000 /* without NATS before that is an alert */ };
     ((void)snprintf((to), sizeof(to), "%s", (from))) /* of the same size                           \
                                                       */
 
-void judge_alert(struct fleet *f, struct instance *i, unsigned kind, unsigned action,
-                 const char *key, const char *detail)
+void judge_alert_about(struct fleet *f, int32_t instance_id, const char *name,
+                       const struct judge_alert *alert)
 {
-    const struct alert_kind_info *info = alert_kind_find(kind);
+    const struct alert_kind_info *info = alert_kind_find(alert->kind);
     struct job *job = info != NULL ? job_new(JOB_ALERT) : NULL;
     if (job == NULL) {
         return;
     }
     struct wire_alert *a = &job->as.alert.alert;
-    job->as.alert.instance_id = i != NULL ? i->id : 0;
-    a->kind = (uint16_t)kind;
-    a->action = (uint8_t)action;
-    a->entity = i != NULL ? ENTITY_AGENT : ENTITY_CENTRE;
+    job->as.alert.instance_id = instance_id;
+    a->kind = (uint16_t)alert->kind;
+    a->action = (uint8_t)alert->action;
+    a->entity = instance_id != 0 ? ENTITY_AGENT : ENTITY_CENTRE;
     a->score = info->score;
     a->at_ns = clock_wall_ns();
     a->since_ns = a->at_ns;
-    COPY_TEXT(a->entity_id, i != NULL ? i->name : "centre");
-    COPY_TEXT(a->key, key);
-    COPY_TEXT(a->detail, detail);
+    COPY_TEXT(a->entity_id, instance_id != 0 ? name : "centre");
+    COPY_TEXT(a->key, alert->key);
+    COPY_TEXT(a->detail, alert->detail);
     (void)fleet_submit(f, job); /* a dropped one is logged there */
+}
+
+void judge_alert(struct fleet *f, const struct instance *i, unsigned kind, unsigned action,
+                 const char *key, const char *detail)
+{
+    struct judge_alert alert = {.kind = kind, .action = action, .key = key, .detail = detail};
+    judge_alert_about(f, i != NULL ? i->id : 0, i != NULL ? i->name : "", &alert);
 }
 
 static void note_change(struct fleet *f, const struct instance *i, const struct presence *before,

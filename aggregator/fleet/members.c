@@ -167,8 +167,13 @@ static void refuse_enrolment(struct fleet *f, const struct enrol_job *enrol)
     answer_enrolment(f, enrol->name, &answer);
     (void)snprintf(detail, sizeof detail, "enrolment of %s from host %s refused: %s", enrol->name,
                    enrol->request.host, reason); /* fits */
-    judge_alert(f, instances_by_name(&f->instances, enrol->name), ALERT_FLEET_AUTH_FAILED,
-                ALERT_EVENT, "enrolment", detail);
+    struct judge_alert alert = {.kind = ALERT_FLEET_AUTH_FAILED,
+                                .action = ALERT_EVENT,
+                                .key = "enrolment",
+                                .detail = detail};
+    /* The token's instance is the sender's own unless the token is unknown or another's. */
+    bool own = enrol->verdict != ENROL_UNKNOWN_TOKEN && enrol->verdict != ENROL_OTHER_NAME;
+    judge_alert_about(f, own ? enrol->instance_id : 0, enrol->name, &alert);
 }
 
 static void accept_enrolment(struct fleet *f, const struct enrol_job *enrol, uint64_t now_ns)
@@ -188,6 +193,7 @@ static void accept_enrolment(struct fleet *f, const struct enrol_job *enrol, uin
     }
     struct instance *i = instances_by_id(&f->instances, enrol->instance_id);
     if (i == NULL) {
+        f->load_asked_ns = 0; /* its hello comes in a moment */
         members_load(f, now_ns);
     } else {
         (void)judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_ENROL}, now_ns,

@@ -21,7 +21,7 @@
     M(messages_received, counter, "Messages received from agents")                                 \
     M(messages_malformed, counter, "Messages refused as malformed or oversized")                   \
     M(messages_unknown, counter, "Messages of names that are no instance")                         \
-    M(messages_with_reply, counter, "Messages with a reply subject, which is ignored")             \
+    M(replies_ignored, counter, "Messages that named a subject to reply to")                       \
     M(messages_held, counter, "Messages dropped as the fleet's queue was full")                    \
     M(bus_dropped, counter, "Messages that the NATS client dropped as too slow")                   \
     M(acks_failed, counter, "Acknowledgements that could not be published")                        \
