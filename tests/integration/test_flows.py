@@ -8,20 +8,22 @@ import pytest
 
 from lab import Process, free_port, wait_for
 
+DNS_SERVER = "127.0.0.77"
+
 
 @pytest.fixture(scope="module")
 def site(shared_lab):
     """A centre and one live agent on loopback, beside a web server and a DNS server."""
     lab = shared_lab
     api = lab.start_centre()
-    web, dns = free_port(), free_port()
+    web, dns = free_port(), 53  # nDPI knows DNS by its port; the address is the test's own
     Process(lab, "web", ["/usr/bin/python3", "-m", "http.server", str(web), "--bind",
                          "127.0.0.1"]).start()
     Process(lab, "dns", [shutil.which("dnsmasq", path="/usr/sbin:/usr/bin"), "--keep-in-foreground",
                          "--no-hosts", "--no-resolv", "--conf-file=/dev/null", "--bind-interfaces",
-                         "--listen-address=127.0.0.1", f"--port={dns}", "--pid-file=",
+                         f"--listen-address={DNS_SERVER}", f"--port={dns}", "--pid-file=",
                          "--address=/example.test/192.0.2.7", "--user=root"]).start()
-    lab.agent("pisa-1", "lo", capture=f"filter = port {web} or port {dns}")
+    lab.agent("pisa-1", "lo", capture=f"filter = port {web} or (host {DNS_SERVER} and port {dns})")
     wait_for(lambda: (api.instance("pisa-1") or {}).get("state") == "up", 20, "pisa-1 is up")
     return lab, api, web, dns
 
@@ -45,7 +47,7 @@ def test_a_curl_is_an_http_flow_within_two_seconds(site):
 
 def test_a_dig_is_a_dns_flow_within_two_seconds(site):
     _, api, _, dns = site
-    subprocess.run(["dig", "+short", "+tries=1", "@127.0.0.1", "-p", str(dns), "www.example.test"],
+    subprocess.run(["dig", "+short", "+tries=1", f"@{DNS_SERVER}", "-p", str(dns), "www.example.test"],
                    check=True, stdout=subprocess.DEVNULL)
     ended = time.monotonic()
     rows = wait_for(lambda: flow_with(api, server_port=dns, protocol="DNS"), 2, "the DNS flow")
