@@ -52,6 +52,7 @@ class Process:
         self.lab, self.name, self.command, self.stop_signal = lab, name, command, stop
         self.user, self.env, self.child = user, env, None
         self.log = lab.dir / f"{name}.log"
+        lab.processes.append(self)
 
     def start(self):
         options = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
@@ -99,7 +100,7 @@ class Lab:
         self.dir = pathlib.Path(folder)
         self.dir.chmod(0o755)
         self.database = self.nats = self.aggregator = None
-        self.agents, self.ledgers = {}, {}
+        self.agents, self.ledgers, self.processes = {}, {}, []
         self.nats_port, self.http_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.http_port}"
         self.conninfo = f"host={self.dir}/postgres dbname=picket user=picket"
@@ -235,10 +236,9 @@ cap = 256MiB
     def close(self):
         """Stops everything; raises when something of ours crashed or left a sanitizer report."""
         faults = []
-        for process in [*self.agents.values(), self.aggregator, self.nats, self.database]:
+        for process in reversed(self.processes):
             try:
-                if process:
-                    process.stop()
+                process.stop()
             except AssertionError as error:
                 faults.append(str(error))
         for log in self.dir.glob("*.log"):
