@@ -20,7 +20,6 @@
 
 enum {
     SUSPICIONS_MAX = 2048, /* about 2 KiB each */
-    TELL_AGAIN_S = 1,      /* a scan that goes on is told so often */
     SWEEP_S = 10,
 };
 
@@ -45,7 +44,7 @@ try {
 struct suspicion {
     struct suspicion_key key;
     uint64_t last_ns;
-    uint64_t told_ns; /* 0: not told */
+    uint64_t told_ns; /* last_ns when it was last told; 0: never */
     unsigned count;   /* of tries in use */
     struct try tries[DETECT_SCAN_MAX];
 };
@@ -120,15 +119,18 @@ static struct try *try_slot(struct suspicion *p, uint64_t what)
     return p->count < DETECT_SCAN_MAX ? &p->tries[p->count++] : oldest;
 }
 
-/* Notes a try; returns how many distinct ones lie within the window. */
-static unsigned suspicion_note(struct suspicion *p, uint64_t what, uint64_t now_ns,
-                               uint64_t window_ns)
+static void suspicion_note(struct suspicion *p, uint64_t what, uint64_t now_ns)
 {
     *try_slot(p, what) = (struct try){.what = what, .at_ns = now_ns};
     p->last_ns = now_ns;
+}
+
+/* How many distinct tries lie within the window that ends with the last one. */
+static unsigned suspicion_size(const struct suspicion *p, uint64_t window_ns)
+{
     unsigned recent = 0;
     for (unsigned i = 0; i < p->count; i++) {
-        recent += p->tries[i].at_ns + window_ns >= now_ns ? 1 : 0;
+        recent += p->tries[i].at_ns + window_ns >= p->last_ns ? 1 : 0;
     }
     return recent;
 }
@@ -160,7 +162,23 @@ static void sweep_describe(const struct suspicion *p, unsigned tried, const stru
                    s->settings->scan_hosts);
 }
 
-/* Notes the try under this key and tells when that makes a scan. */
+/* Tells a suspicion that has become a scan; of one that is none it keeps silent. */
+static void tell(const struct scan_state *s, struct suspicion *p, const struct finding_sink *out)
+{
+    bool vertical = p->key.port == 0;
+    unsigned threshold = vertical ? s->settings->scan_ports : s->settings->scan_hosts;
+    unsigned tried = suspicion_size(p, s->settings->window_ns);
+    if (tried < threshold) {
+        return;
+    }
+    p->told_ns = p->last_ns;
+    struct finding f = {.action = FINDING_BAD, .entity = ENTITY_HOST, .at_ns = p->last_ns};
+    (void)addr_format(p->key.family, &p->key.source, f.entity_id);
+    (vertical ? vertical_describe : sweep_describe)(p, tried, s, &f);
+    finding_put(out, &f);
+}
+
+/* Notes the try under this key; the first that makes a scan is told at once. */
 static void suspect(struct scan_state *s, const struct suspicion_key *key, uint64_t what,
                     uint64_t now_ns, const struct finding_sink *out)
 {
@@ -168,20 +186,10 @@ static void suspect(struct scan_state *s, const struct suspicion_key *key, uint6
     if (p == NULL) {
         return; /* no room among suspicions as good */
     }
-    bool vertical = key->port == 0;
-    unsigned threshold = vertical ? s->settings->scan_ports : s->settings->scan_hosts;
-    unsigned tried = suspicion_note(p, what, now_ns, s->settings->window_ns);
-    if (tried < threshold) {
-        return;
+    suspicion_note(p, what, now_ns);
+    if (p->told_ns == 0) {
+        tell(s, p, out);
     }
-    if (p->told_ns != 0 && now_ns < p->told_ns + (uint64_t)TELL_AGAIN_S * NS_PER_S) {
-        return;
-    }
-    p->told_ns = now_ns;
-    struct finding f = {.action = FINDING_BAD, .entity = ENTITY_HOST, .at_ns = now_ns};
-    (void)addr_format(key->family, &key->source, f.entity_id);
-    (vertical ? vertical_describe : sweep_describe)(p, tried, s, &f);
-    finding_put(out, &f);
 }
 
 /* A number that tells addresses apart: exact for IPv4, mixed for IPv6. */
@@ -217,11 +225,18 @@ static void scan_observe(void *state, const struct record *record, const struct 
     suspect(s, &key, addr_number(&r->key.server), record->at_ns, out);
 }
 
+/* A scan that goes on is told once a second; it is over when nothing more is told of it. */
 static void scan_tick(void *state, const struct agent_sample *sample,
                       const struct finding_sink *out)
 {
-    (void)out; /* a scan is over when nothing more is told of it: the alert engine's rule */
     struct scan_state *s = state;
+    size_t at = 0;
+    for (struct suspicion *p = table_next(s->suspicions, &at); p != NULL;
+         p = table_next(s->suspicions, &at)) {
+        if (p->told_ns != 0 && p->last_ns > p->told_ns) {
+            tell(s, p, out);
+        }
+    }
     if (sample->now_ns >= s->swept_ns + (uint64_t)SWEEP_S * NS_PER_S) {
         s->swept_ns = sample->now_ns;
         forget(s, sample->now_ns, 0);
