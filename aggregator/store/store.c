@@ -32,6 +32,7 @@ enum {
     TRIES_MAX = 3, /* of a batch that the database refuses */
     BACKOFF_MIN_MS = 100,
     BACKOFF_MAX_MS = 3000,
+    PAUSE_PIECE_MS = 50,
     HOUSEKEEPING_S = 3600,
     MALFORMED_PER_S = 10, /* rows in quarantine for what is no batch at all */
 };
@@ -63,10 +64,14 @@ static bool is_stopping(struct store *s)
     return atomic_load_explicit(&s->stopping, memory_order_acquire);
 }
 
-static void sleep_ms(unsigned ms)
+/* Sleeps in short pieces, so that stopping is not kept waiting. */
+static void pause_ms(struct store *s, unsigned ms)
 {
-    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * NS_PER_MS};
-    (void)nanosleep(&t, NULL); /* woken early: the caller looks again anyway */
+    for (unsigned piece; ms > 0 && !is_stopping(s); ms -= piece) {
+        piece = ms < PAUSE_PIECE_MS ? ms : PAUSE_PIECE_MS;
+        struct timespec t = {.tv_nsec = (long)piece * NS_PER_MS};
+        (void)nanosleep(&t, NULL); /* woken early: the caller looks again anyway */
+    }
 }
 
 static void tell_up(struct store *s, bool up)
@@ -119,7 +124,7 @@ static void connect_at_last(struct store *s)
         if (tries % 10 == 0) {
             log_warn(&e, "waiting for PostgreSQL; agents hold what they have");
         }
-        sleep_ms(wait_ms);
+        pause_ms(s, wait_ms);
         wait_ms = wait_ms * 2 < BACKOFF_MAX_MS ? wait_ms * 2 : BACKOFF_MAX_MS;
     }
 }
@@ -136,7 +141,7 @@ static bool recover(struct store *s, const struct err *e)
     }
     if (e->code == ERR_FULL || e->code == ERR_NOMEM) {
         log_warn(e, "PostgreSQL cannot store at present");
-        sleep_ms(BACKOFF_MIN_MS);
+        pause_ms(s, BACKOFF_MIN_MS);
         return !is_stopping(s);
     }
     return false;
