@@ -180,6 +180,30 @@ static int close_scene(void **state)
     return 0;
 }
 
+/* The centre's figures are written on a thread of the bus. */
+static unsigned figure(struct scene *s, const unsigned *place)
+{
+    (void)pthread_mutex_lock(&s->centre.lock);
+    unsigned value = *place;
+    (void)pthread_mutex_unlock(&s->centre.lock);
+    return value;
+}
+
+static void be_silent(struct scene *s, bool silent)
+{
+    (void)pthread_mutex_lock(&s->centre.lock);
+    s->centre.silent = silent;
+    (void)pthread_mutex_unlock(&s->centre.lock);
+}
+
+static struct goodbye goodbye_of(struct scene *s)
+{
+    (void)pthread_mutex_lock(&s->centre.lock);
+    struct goodbye g = s->centre.goodbye;
+    (void)pthread_mutex_unlock(&s->centre.lock);
+    return g;
+}
+
 /* Lines of the ledger about the stream and the centre's epoch of it. */
 static size_t ledger_count(const struct scene *s, enum wire_stream stream)
 {
@@ -223,7 +247,7 @@ static void an_agent_enrols_with_its_token_and_delivers_what_it_kept(void **stat
     agent_open(a, s);
     append_flows(a, 10);
     assert_true(delivered(a, s, STREAM_FLOW, 3010));
-    assert_int_equal(s->centre.enrolments, 1);
+    assert_int_equal(figure(s, &s->centre.enrolments), 1);
     agent_close(a, false);
 }
 
@@ -237,7 +261,7 @@ static void a_refused_enrolment_loses_nothing(void **state)
     append_flows(a, 5);
     turn_for(a, 1000);
     uplink_stats(a->uplink, &stats);
-    assert_int_equal(s->centre.enrolments, 1);
+    assert_int_equal(figure(s, &s->centre.enrolments), 1);
     assert_false(stats.enrolled);
     assert_int_equal(stats.spool_records, 5);
     agent_close(a, true);
@@ -258,7 +282,7 @@ static void another_agents_token_is_refused(void **state)
     turn_for(a, 1000);
     uplink_stats(a->uplink, &stats);
     assert_false(stats.enrolled);
-    assert_int_equal(s->centre.enrolments, 0);
+    assert_int_equal(figure(s, &s->centre.enrolments), 0);
     assert_true(stats.denied > 0);
     agent_close(a, false);
 }
@@ -294,7 +318,7 @@ static void lost_batches_are_sent_again_and_nothing_is_taken_twice(void **state)
     agent_open(a, s);
     append_flows(a, 20000);
     assert_true(delivered(a, s, STREAM_FLOW, 20000));
-    assert_true(s->centre.nacks > 0);
+    assert_true(figure(s, &s->centre.nacks) > 0);
     agent_close(a, false);
 }
 
@@ -373,13 +397,13 @@ static void an_unanswered_batch_is_sent_again(void **state)
 {
     struct scene *s = *state;
     struct agent *a = &s->agent;
-    s->centre.silent = true;
+    be_silent(s, true);
     agent_open(a, s);
     append_flows(a, 10);
     assert_true(delivered(a, s, STREAM_FLOW, 10));
     turn_for(a, 5600);
-    s->centre.silent = false;
-    assert_true(s->centre.streams[STREAM_FLOW].duplicates > 0);
+    be_silent(s, false);
+    assert_true(figure(s, &s->centre.streams[STREAM_FLOW].duplicates) > 0);
     assert_true(acknowledged(a));
     assert_int_equal(centre_count(&s->centre, STREAM_FLOW), 10);
     agent_close(a, false);
@@ -398,11 +422,12 @@ static void a_goodbye_is_signed_by_the_agents_own_key(void **state)
     assert_true(delivered(a, s, STREAM_ALERT, 1));
     agent_close(a, true);
     (void)usleep(100000);
-    assert_string_equal(s->centre.goodbye.boot, "boot-1");
+    struct goodbye g = goodbye_of(s);
+    assert_string_equal(g.boot, "boot-1");
     (void)snprintf(path, sizeof path, "%s/identity/agent.nk", s->state_dir);
     assert_int_equal(nkey_load(&key, path, &e), 0);
-    size_t len = goodbye_signed_text(&s->centre.goodbye, "rome", text, sizeof text);
-    const char *told = s->centre.goodbye.signature;
+    size_t len = goodbye_signed_text(&g, "rome", text, sizeof text);
+    const char *told = g.signature;
     assert_int_equal(base64url_decode(told, strlen(told), signature, sizeof signature), 64);
     assert_true(nkey_verify(nkey_public_text(&key, public), text, len, signature));
 }
@@ -428,7 +453,7 @@ static void questions_and_watching_reach_control(void **state)
     assert_true(uplink_is_watched(a->uplink));
     uplink_answer(a->uplink, &q, &chunk);
     turn_for(a, 200);
-    assert_int_equal(s->centre.answers, 1);
+    assert_int_equal(figure(s, &s->centre.answers), 1);
     agent_close(a, false);
 }
 
