@@ -24,7 +24,8 @@ struct http_server {
     struct lws_protocols protocols[3];
     lws_sorted_usec_list_t tick;
     pthread_t thread;
-    atomic_bool stopping;    /* set by http_server_stop, read by the thread */
+    bool started;
+    atomic_bool stopping;    /* set by http_server_close, read by the thread */
     uint64_t last_id;        /* of an exchange; the server's thread only */
     struct table *exchanges; /* of struct exchange_entry, by id; the server's thread only */
     struct http_stats stats;

@@ -48,13 +48,14 @@ static void *run(void *arg)
             break;
         }
     }
+    server->handlers.woken(server->handlers.arg);
     lws_sul_cancel(&server->tick);
     lws_context_destroy(server->lws); /* closes every connection: the handlers still run */
     return NULL;
 }
 
 /* Signals belong to the main thread: the new one begins with all of them blocked. */
-static int start_thread(struct http_server *server, struct err *e)
+int http_server_start(struct http_server *server, struct err *e)
 {
     sigset_t all;
     sigset_t before;
@@ -62,6 +63,7 @@ static int start_thread(struct http_server *server, struct err *e)
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&server->thread, NULL, run, server);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    server->started = failed == 0;
     return failed != 0 ? err_set(e, ERR_IO, "cannot start the web server's thread") : 0;
 }
 
@@ -138,7 +140,7 @@ static void release(struct http_server *server)
     free(server);
 }
 
-struct http_server *http_server_start(const struct http_options *options, struct err *e)
+struct http_server *http_server_open(const struct http_options *options, struct err *e)
 {
     struct http_server *server = calloc(1, sizeof *server);
     if (server == NULL) {
@@ -155,22 +157,21 @@ struct http_server *http_server_start(const struct http_options *options, struct
         release(server);
         return NULL;
     }
-    if (start_thread(server, e) != 0) {
-        lws_context_destroy(server->lws);
-        release(server);
-        return NULL;
-    }
     return server;
 }
 
-void http_server_stop(struct http_server *server)
+void http_server_close(struct http_server *server)
 {
     if (server == NULL) {
         return;
     }
-    atomic_store(&server->stopping, true);
-    lws_cancel_service(server->lws);
-    (void)pthread_join(server->thread, NULL); /* it is ours and joinable */
+    if (server->started) {
+        atomic_store(&server->stopping, true);
+        lws_cancel_service(server->lws);
+        (void)pthread_join(server->thread, NULL); /* it is ours and joinable */
+    } else {
+        lws_context_destroy(server->lws);
+    }
     release(server);
 }
 

@@ -49,10 +49,15 @@ struct http_options {
     struct http_handlers handlers;
 };
 
-/* Listens and starts the thread. The texts in options outlive the server. NULL and e on failure. */
-struct http_server *http_server_start(const struct http_options *options, struct err *e);
-/* Ends the thread and closes every connection; then no handler runs any more. */
-void http_server_stop(struct http_server *server);
+/* Listens; nobody is served yet. The texts in options outlive the server. NULL and e on failure. */
+struct http_server *http_server_open(const struct http_options *options, struct err *e);
+/* Starts the thread, and with it the handlers. 0, or -1 and e. */
+int http_server_start(struct http_server *server, struct err *e);
+/*
+ * Lets `woken` run once more, then closes every connection and ends the thread; no handler runs
+ * any more. NULL is fine.
+ */
+void http_server_close(struct http_server *server);
 
 int http_server_port(const struct http_server *server);
 struct http_stats *http_server_stats(struct http_server *server);

@@ -129,8 +129,13 @@ bool text_etag_matches(const char *if_none_match, const char *etag)
 
 bool text_origin_is(const char *origin, const char *host, bool tls)
 {
-    const char *scheme = tls ? "https://" : "http://";
-    size_t len = strlen(scheme);
-    return host[0] != '\0' && strncmp(origin, scheme, len) == 0 &&
-           strcasecmp(origin + len, host) == 0;
+    static const char secure[] = "https://";
+    static const char plain[] = "http://";
+    size_t skip = 0;
+    if (strncmp(origin, secure, sizeof secure - 1) == 0) {
+        skip = sizeof secure - 1;
+    } else if (!tls && strncmp(origin, plain, sizeof plain - 1) == 0) {
+        skip = sizeof plain - 1;
+    }
+    return skip > 0 && host[0] != '\0' && strcasecmp(origin + skip, host) == 0;
 }

@@ -25,5 +25,8 @@ bool text_accepts_encoding(const char *header, const char *coding);
 /* True when If-None-Match holds this quoted tag, weak or not, or "*" (RFC 9110, 13.1.2). */
 bool text_etag_matches(const char *if_none_match, const char *etag);
 
-/* True when an Origin ("https://host:port") names this Host ("host:port") over this scheme. */
+/*
+ * True when an Origin ("https://host:port") names this Host ("host:port"). Over TLS it must be
+ * https; without, either will do, as a proxy in front may speak TLS.
+ */
 bool text_origin_is(const char *origin, const char *host, bool tls);

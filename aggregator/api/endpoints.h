@@ -1,0 +1,38 @@
+/* Every endpoint, by the file that holds it; routes.c puts them behind their paths. */
+#pragma once
+
+#include "aggregator/api/call.h"
+
+/* session.c */
+struct http_response *session_post(struct call *call, struct pg *pg, struct err *e);
+void session_get(struct call *call);
+struct http_response *session_delete(struct call *call, struct pg *pg, struct err *e);
+
+/* users.c */
+struct http_response *users_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *users_post(struct call *call, struct pg *pg, struct err *e);
+
+/* fleet.c */
+void fleet_get(struct call *call);
+void instance_get(struct call *call);
+void instances_post(struct call *call);
+void instance_delete(struct call *call);
+struct http_response *instance_states_get(struct call *call, struct pg *pg, struct err *e);
+
+/* counters.c */
+struct http_response *instance_counters_get(struct call *call, struct pg *pg, struct err *e);
+
+/* top.c */
+struct http_response *instance_top_get(struct call *call, struct pg *pg, struct err *e);
+
+/* question.c */
+void instance_query_get(struct call *call);
+
+/* alerts.c */
+struct http_response *alerts_get(struct call *call, struct pg *pg, struct err *e);
+void alert_kinds_get(struct call *call);
+
+/* service.c */
+void healthz_get(struct call *call);
+void readyz_get(struct call *call);
+void metrics_get(struct call *call);

@@ -1,0 +1,40 @@
+/* The API at a glance: method, path, least role, whether it changes something, and who answers. */
+#include "aggregator/api/endpoints.h"
+
+#define HERE(fn)  (&(const struct endpoint){.here = (fn)})
+#define THERE(fn) (&(const struct endpoint){.there = (fn)})
+
+enum { ANYBODY = ROLE_NONE, READS = false, CHANGES = true };
+
+static const struct route table[] = {
+    /* Signing in has no session yet, so nothing that a foreign page could ride on. */
+    {HTTP_POST, "/api/v1/session", ANYBODY, READS, THERE(session_post)},
+    {HTTP_GET, "/api/v1/session", ROLE_VIEWER, READS, HERE(session_get)},
+    {HTTP_DELETE, "/api/v1/session", ROLE_VIEWER, CHANGES, THERE(session_delete)},
+
+    {HTTP_GET, "/api/v1/fleet", ROLE_VIEWER, READS, HERE(fleet_get)},
+    {HTTP_POST, "/api/v1/instances", ROLE_ADMIN, CHANGES, HERE(instances_post)},
+    {HTTP_GET, "/api/v1/instances/{name}", ROLE_VIEWER, READS, HERE(instance_get)},
+    {HTTP_DELETE, "/api/v1/instances/{name}", ROLE_ADMIN, CHANGES, HERE(instance_delete)},
+    {HTTP_GET, "/api/v1/instances/{name}/states", ROLE_VIEWER, READS, THERE(instance_states_get)},
+    {HTTP_GET, "/api/v1/instances/{name}/counters", ROLE_VIEWER, READS,
+     THERE(instance_counters_get)},
+    {HTTP_GET, "/api/v1/instances/{name}/top", ROLE_VIEWER, READS, THERE(instance_top_get)},
+    {HTTP_GET, "/api/v1/instances/{name}/query", ROLE_VIEWER, READS, HERE(instance_query_get)},
+
+    {HTTP_GET, "/api/v1/alerts", ROLE_VIEWER, READS, THERE(alerts_get)},
+    {HTTP_GET, "/api/v1/alert-kinds", ROLE_VIEWER, READS, HERE(alert_kinds_get)},
+
+    {HTTP_GET, "/api/v1/users", ROLE_ADMIN, READS, THERE(users_get)},
+    {HTTP_POST, "/api/v1/users", ROLE_ADMIN, CHANGES, THERE(users_post)},
+
+    {HTTP_GET, "/healthz", ANYBODY, READS, HERE(healthz_get)},
+    {HTTP_GET, "/readyz", ANYBODY, READS, HERE(readyz_get)},
+    {HTTP_GET, "/metrics", ANYBODY, READS, HERE(metrics_get)},
+};
+
+const struct route *routes(size_t *count)
+{
+    *count = sizeof table / sizeof table[0];
+    return table;
+}

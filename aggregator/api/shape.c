@@ -1,0 +1,188 @@
+/* Values of the core written as JSON; what the heartbeat carries is null until the first one. */
+#include "aggregator/api/shape.h"
+
+#include "common/wire/fields.h"
+#include "common/wire/heartbeat.h"
+
+#include <stdio.h>
+#include <string.h>
+
+json_t *shape_number(uint64_t value)
+{
+    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
+json_t *shape_text_or_null(const char *text)
+{
+    return text[0] == '\0' ? json_null() : fields_string(text);
+}
+
+static json_t *number_if(bool known, uint64_t value)
+{
+    return known ? shape_number(value) : json_null();
+}
+
+json_t *shape_reasons(unsigned reasons)
+{
+    json_t *list = json_array();
+    for (unsigned bit = 1; bit != 0 && bit <= reasons; bit <<= 1) {
+        const char *word = agent_reason_word((enum agent_reason)(reasons & bit));
+        if ((reasons & bit) != 0 && word != NULL) {
+            (void)json_array_append_new(list, json_string(word)); /* short of memory: fewer */
+        }
+    }
+    return list;
+}
+
+static json_t *spark_of(const struct instance_view *v)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < v->spark_count && i < SPARK_POINTS; i++) {
+        json_t *point = number_if(v->spark_bps[i] != SPARK_NONE, v->spark_bps[i]);
+        (void)json_array_append_new(list, point); /* short of memory: fewer */
+    }
+    return list;
+}
+
+static json_t *drops_of(const struct instance_view *v)
+{
+    if (!v->has_beat) {
+        return json_null();
+    }
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "kernel", shape_number(v->drops_kernel),
+                     "ring", shape_number(v->drops_ring), "table", shape_number(v->drops_table),
+                     "queue", shape_number(v->drops_queue), "spool", shape_number(v->drops_spool),
+                     "client", shape_number(v->drops_client));
+}
+
+static json_t *identity_of(const struct instance_view *v)
+{
+    const char *cause = presence_cause_name(v->cause);
+    return json_pack("{s:i, s:s, s:o, s:s, s:s, s:o, s:s?, s:o, s:o, s:o, s:b, s:o}", "id",
+                     (int)v->id, "name", v->name, "title", fields_string(v->title), "site", v->site,
+                     "state", presence_state_name(v->state), "reasons", shape_reasons(v->reasons),
+                     "cause", cause, "state_since_ms", shape_number(v->state_since_ms), "outage_ms",
+                     number_if(v->has_outage, v->outage_ms), "last_seen_ms",
+                     number_if(v->last_seen_ms != 0, v->last_seen_ms), "local", (int)v->answering,
+                     "version", shape_text_or_null(v->version));
+}
+
+static json_t *traffic_of(const struct instance_view *v)
+{
+    bool b = v->has_beat;
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "uptime_s", number_if(b, v->uptime_s),
+                     "throughput_bps", number_if(b, v->throughput_bps), "packets_pps",
+                     number_if(b, v->packets_pps), "hosts", number_if(b, v->hosts), "flows",
+                     number_if(b, v->flows), "alerts_engaged", shape_number(v->alerts_engaged),
+                     "flow_alerts", number_if(b, v->flow_alerts));
+}
+
+static json_t *health_of(const struct instance_view *v)
+{
+    bool b = v->has_beat;
+    uint64_t drops = v->drops_kernel + v->drops_ring + v->drops_table + v->drops_queue +
+                     v->drops_spool + v->drops_client;
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "drops", number_if(b, drops), "drops_by",
+        drops_of(v), "spool_bytes", number_if(b, v->spool_bytes), "spool_age_s",
+        number_if(b, v->spool_age_s), "memory_bytes", number_if(b, v->memory_bytes), "cpu_ratio",
+        b ? json_real(v->cpu_permille / 1000.0) : json_null(), "spark_bps", spark_of(v));
+}
+
+/* Moves all members of `more` into `row`; NULL when either is. */
+static json_t *joined(json_t *row, json_t *more)
+{
+    bool done = row != NULL && more != NULL && json_object_update(row, more) == 0;
+    json_decref(more);
+    if (!done) {
+        json_decref(row);
+        return NULL;
+    }
+    return row;
+}
+
+json_t *shape_instance(const struct instance_view *view)
+{
+    return joined(joined(identity_of(view), traffic_of(view)), health_of(view));
+}
+
+json_t *shape_centre(const struct centre_view *centre)
+{
+    return json_pack("{s:s, s:s?}", "state", centre_state_name(centre->state), "reason",
+                     centre_reason_name(centre->reason));
+}
+
+json_t *shape_mitre(const struct alert_kind_info *kind)
+{
+    return json_pack("{s:o, s:o}", "technique", shape_text_or_null(kind ? kind->technique : ""),
+                     "tactic", shape_text_or_null(kind ? kind->tactic : ""));
+}
+
+static json_t *alert_kind_part(unsigned id)
+{
+    static const struct alert_kind_info newer = {
+        .name = "unknown",
+        .title = "Unknown kind of alert",
+        .family = "unknown",
+        .severity = ALERT_SEVERITY_NOTICE,
+        .technique = "",
+        .tactic = "",
+        .meaning = "An agent that is newer than this centre raised it.",
+        .remedy = "Update the centre.",
+    };
+    const struct alert_kind_info *kind = alert_kind_find(id);
+    if (kind == NULL) {
+        kind = &newer;
+    }
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:s, s:s}", "kind", (int)id, "name",
+                     kind->name, "title", kind->title, "family", kind->family, "severity",
+                     alert_severity_name(kind->severity), "mitre", shape_mitre(kind), "meaning",
+                     kind->meaning, "remedy", kind->remedy);
+}
+
+static json_t *alert_life(const struct alert_view *v)
+{
+    char id[24];
+    (void)snprintf(id, sizeof id, "%lld", (long long)v->id); /* 20 signs at most */
+    return json_pack(
+        "{s:s, s:i, s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "id", id, "score", (int)v->score,
+        "instance", shape_text_or_null(v->instance), "site", shape_text_or_null(v->site), "entity",
+        alert_entity_name((enum alert_entity)v->entity), "entity_id", fields_string(v->entity_id),
+        "state", alert_state_name(v->state), "first_ms", shape_number(v->first_ms), "last_ms",
+        shape_number(v->last_ms), "released_ms", number_if(v->released_ms != 0, v->released_ms),
+        "count", shape_number(v->count));
+}
+
+static json_t *alert_evidence(const struct alert_view *v)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "client", shape_text_or_null(v->client),
+                     "server", shape_text_or_null(v->server), "protocol",
+                     shape_text_or_null(v->protocol), "app", shape_text_or_null(v->app), "host",
+                     shape_text_or_null(v->host), "detail", fields_string(v->detail));
+}
+
+json_t *shape_alert(const struct alert_view *view)
+{
+    return joined(joined(alert_life(view), alert_kind_part(view->kind)), alert_evidence(view));
+}
+
+json_t *shape_alert_kind(const struct alert_kind_info *kind)
+{
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:o, s:s, s:s}", "id", (int)kind->id, "name",
+                     kind->name, "title", kind->title, "family", kind->family, "severity",
+                     alert_severity_name(kind->severity), "score", (int)kind->score, "mitre",
+                     shape_mitre(kind), "meaning", kind->meaning, "remedy", kind->remedy);
+}
+
+json_t *shape_point(const struct live_point *point)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "at_ms", shape_number(point->at_ms), "bps",
+                     shape_number(point->bps), "pps", shape_number(point->pps), "flows",
+                     shape_number(point->flows), "hosts", shape_number(point->hosts), "dropped",
+                     shape_number(point->drops));
+}
+
+json_t *shape_page(json_t *items, const char *next)
+{
+    return json_pack("{s:o, s:s?}", "items", items, "next", next);
+}
