@@ -205,15 +205,16 @@ int keys_init(const struct keys_plan *plan, struct err *e)
     if (folder_make(plan->dir, 0700, e) != 0 || refuse_existing(plan->dir, e) != 0) {
         return -1;
     }
-    int result = make_keys(plan->dir, &ring, e);
+    /* First what may be refused for its names: then nothing is written yet. */
+    int result = certificate_write(plan->dir, plan->names, plan->name_count, e);
+    if (result == 0) {
+        result = make_keys(plan->dir, &ring, e);
+    }
     if (result == 0) {
         result = write_users(plan->dir, &ring, e);
     }
     if (result == 0) {
         result = write_nats_folder(plan, &ring, e);
-    }
-    if (result == 0) {
-        result = certificate_write(plan->dir, plan->names, plan->name_count, e);
     }
     explicit_bzero(&ring, sizeof ring);
     return result;
