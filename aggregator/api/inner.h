@@ -10,6 +10,8 @@
 #include "aggregator/http/static.h"
 #include "common/queue.h"
 
+#include <semaphore.h>
+
 struct live;
 struct pending;
 
@@ -20,6 +22,7 @@ struct web {
     struct pool *pool;
     struct session_store *sessions; /* any thread */
     struct throttle *throttle;      /* any thread */
+    sem_t hashing;                  /* query threads; see web_hash_begin */
     struct queue *events;           /* of struct web_event: core to web thread */
     struct queue *returns;          /* of struct came_back: query threads to web thread */
     /* Only the web thread touches what follows. */
@@ -36,6 +39,10 @@ struct came_back {
 };
 /* Query threads; waits for room, as what is lost here would hang. */
 void web_return(struct web *web, void (*fn)(struct web *web, void *arg), void *arg);
+
+/* Around every call of auth/password.h that hashes: waits while too many do. Query threads. */
+void web_hash_begin(struct web *web);
+void web_hash_end(struct web *web);
 
 /* Milliseconds of now, UTC. */
 uint64_t now_ms(void);

@@ -33,7 +33,8 @@ struct pool {
     const char *conninfo;
     struct queue *tasks;
     atomic_bool closing; /* set by pool_stop, read by the threads */
-    struct worker workers[POOL_THREADS];
+    unsigned threads;
+    struct worker workers[POOL_THREADS_MAX];
 };
 
 /* A page must not hang on one slow statement. */
@@ -101,7 +102,7 @@ static int start(struct pool *pool, struct err *e)
     (void)sigfillset(&all); /* cannot fail */
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = 0;
-    for (int i = 0; i < POOL_THREADS && failed == 0; i++) {
+    for (unsigned i = 0; i < pool->threads && failed == 0; i++) {
         struct worker *w = &pool->workers[i];
         w->pool = pool;
         failed = pthread_create(&w->thread, NULL, run, w);
@@ -111,7 +112,7 @@ static int start(struct pool *pool, struct err *e)
     return failed != 0 ? err_set(e, ERR_IO, "cannot start a query thread") : 0;
 }
 
-struct pool *pool_open(const char *conninfo, struct err *e)
+struct pool *pool_open(const char *conninfo, unsigned threads, struct err *e)
 {
     struct pool *pool = calloc(1, sizeof *pool);
     if (pool == NULL) {
@@ -119,6 +120,7 @@ struct pool *pool_open(const char *conninfo, struct err *e)
         return NULL;
     }
     pool->conninfo = conninfo;
+    pool->threads = threads < 1 ? 1 : threads > POOL_THREADS_MAX ? POOL_THREADS_MAX : threads;
     pool->tasks = queue_new(sizeof(struct task), POOL_TASKS_MAX, NULL, NULL, e);
     if (pool->tasks == NULL) {
         free(pool);
@@ -141,7 +143,7 @@ bool pool_stop(struct pool *pool, unsigned wait_ms)
     };
     atomic_store(&pool->closing, true);
     queue_close(pool->tasks);
-    for (int i = 0; i < POOL_THREADS; i++) {
+    for (unsigned i = 0; i < pool->threads; i++) {
         struct worker *w = &pool->workers[i];
         if (w->started && pthread_timedjoin_np(w->thread, NULL, &until) != 0) {
             return false;

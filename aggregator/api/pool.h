@@ -12,7 +12,7 @@
 
 struct pool;
 
-enum { POOL_THREADS = 2, POOL_TASKS_MAX = 256 };
+enum { POOL_THREADS_MAX = 16, POOL_TASKS_MAX = 256 };
 
 /*
  * pg is NULL when the database is away. Returns false when the connection was lost in between and
@@ -20,8 +20,8 @@ enum { POOL_THREADS = 2, POOL_TASKS_MAX = 256 };
  */
 typedef bool (*task_fn)(void *arg, struct pg *pg);
 
-/* Borrows conninfo until pool_stop. */
-struct pool *pool_open(const char *conninfo, struct err *e);
+/* threads: 1 to POOL_THREADS_MAX. Borrows conninfo until pool_stop. */
+struct pool *pool_open(const char *conninfo, unsigned threads, struct err *e);
 /*
  * Runs what waits with pg NULL and ends the threads; false when one is stuck in the database.
  * From then on pool_submit takes nothing.

@@ -151,7 +151,10 @@ static struct http_response *log_in(struct call *call, struct pg *pg, const json
     if (find_account(pg, user, &account, e) != 0) {
         return NULL;
     }
-    if (!password_matches(account.known ? account.password : NULL, password)) {
+    web_hash_begin(call->web);
+    bool matches = password_matches(account.known ? account.password : NULL, password);
+    web_hash_end(call->web);
+    if (!matches) {
         return refuse_login(call, pg, user, e);
     }
     return open_session(call, pg, user, &account, e);

@@ -75,7 +75,10 @@ static struct http_response *add_user(struct call *call, struct pg *pg, const st
                                             "user", "Choose another name."};
     char hash[PASSWORD_HASH_SIZE];
     struct pg_args args = {0};
-    if (password_hash(user->password, hash, e) != 0) {
+    web_hash_begin(call->web);
+    int hashed = password_hash(user->password, hash, e);
+    web_hash_end(call->web);
+    if (hashed != 0) {
         return NULL;
     }
     pg_add_text(&args, user->name);

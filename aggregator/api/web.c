@@ -22,6 +22,7 @@ enum {
     SESSIONS_MAX = 10000,
     SNAPSHOT_MS = 5000, /* asked again when it has not come by then */
     CLOSE_MS = 2000,    /* for the query threads to end */
+    HASHING_MAX = 2,    /* passwords at once: each takes 64 MiB */
 };
 
 uint64_t now_ms(void)
@@ -49,6 +50,17 @@ void web_return(struct web *web, void (*fn)(struct web *web, void *arg), void *a
     if (!queue_push_wait(web->returns, &back, RETURN_WAIT_MS)) {
         log_error(NULL, "the web thread is stuck: an answer is lost");
     }
+}
+
+void web_hash_begin(struct web *web)
+{
+    while (sem_wait(&web->hashing) != 0) { /* only a signal ends it early */
+    }
+}
+
+void web_hash_end(struct web *web)
+{
+    (void)sem_post(&web->hashing); /* cannot overflow: each follows a begin */
 }
 
 static void take_instance(struct web *web, struct web_event *event)
@@ -140,7 +152,7 @@ static int open_parts(struct web *web, struct err *e)
     if (web->files == NULL) {
         log_warn(&missing, "there is no console to serve; the API is there");
     }
-    web->pool = pool_open(web->options.conninfo, e);
+    web->pool = pool_open(web->options.conninfo, web->options.query_threads, e);
     return web->pool != NULL ? 0 : -1;
 }
 
@@ -182,6 +194,7 @@ struct web *web_open(const struct web_options *options, struct err *e)
         return NULL;
     }
     web->options = *options;
+    (void)sem_init(&web->hashing, 0, HASHING_MAX); /* fails only for a value out of range */
     if (open_parts(web, e) != 0 || listen_on(web, e) != 0) {
         web_close(web);
         return NULL;
@@ -217,5 +230,6 @@ void web_close(struct web *web)
     session_store_free(web->sessions);
     throttle_free(web->throttle);
     static_files_free(web->files);
+    (void)sem_destroy(&web->hashing); /* nobody waits */
     free(web);
 }

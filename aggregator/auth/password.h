@@ -1,7 +1,6 @@
 /*
  * Passwords of people: hashed by argon2id (RFC 9106) through libsodium. One call takes 64 MiB and
- * a good part of a second: never on the web thread. As only the query threads call, there are
- * never more at once than there are query threads.
+ * a good part of a second: never on the web thread, and the caller sees to it that few run at once.
  */
 #pragma once
 

@@ -76,6 +76,7 @@ class Live:
         self.socket.sendall((
             f"GET /api/v1/live HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Protocol: picket.v1\r\n"
             f"Origin: {api.url}\r\nCookie: {api.cookie}\r\n\r\n").encode())
         self.buffer, self.text = b"", b""
         while b"\r\n\r\n" not in self.buffer:
