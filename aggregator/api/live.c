@@ -7,6 +7,7 @@
 #include "aggregator/api/call.h"
 #include "aggregator/api/live_inner.h"
 #include "aggregator/api/sessions.h"
+#include "aggregator/api/wish.h"
 
 #include "aggregator/http/text.h"
 #include "common/clock.h"
@@ -223,39 +224,14 @@ static void unsubscribe(struct live *live, struct subscriber *s, const char *nam
     }
 }
 
-struct wish {
-    char op[8];
-    char topic[TOPIC_NAME_SIZE];
-    uint64_t since;
-};
-
-static int read_wish(const json_t *object, struct wish *wish, struct err *e)
-{
-    struct fields f = fields_of(object, e);
-    fields_text(&f, "op", wish->op, sizeof wish->op);
-    fields_text(&f, "topic", wish->topic, sizeof wish->topic);
-    wish->since = fields_u64_or(&f, "since", INT64_MAX, 0);
-    size_t known = 2 + (json_object_get(object, "since") != NULL ? 1 : 0);
-    if (!f.bad && json_object_size(object) != known) {
-        fields_fault(&f, "", "there are members that are not known");
-    }
-    if (!f.bad && strcmp(wish->op, "sub") != 0 && strcmp(wish->op, "unsub") != 0) {
-        fields_fault(&f, "op", "is neither sub nor unsub");
-    }
-    return f.bad ? -1 : 0;
-}
-
 void live_received(void *arg, void *state, const char *text, size_t len)
 {
     struct web *web = arg;
     struct err e = {0};
-    struct wish wish = {0};
-    json_t *object = fields_parse(text, len, HTTP_MESSAGE_MAX, &e);
-    int read = object != NULL ? read_wish(object, &wish, &e) : -1;
-    json_decref(object);
-    if (read != 0) {
+    struct wish wish;
+    if (wish_read(text, len, &wish, &e) != 0) {
         send_error(state, "", "bad_request", e.what);
-    } else if (strcmp(wish.op, "sub") == 0) {
+    } else if (wish.subscribes) {
         subscribe(web->live, state, wish.topic, wish.since);
     } else {
         unsubscribe(web->live, state, wish.topic);
