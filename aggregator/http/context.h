@@ -15,6 +15,12 @@ enum {
     EXCHANGES_MAX = 4096, /* requests under way; more are answered 503 */
 };
 
+/* libwebsockets gives back only the address of its own part. */
+struct ticker {
+    lws_sorted_usec_list_t sul; /* must stay the first */
+    struct http_server *server;
+};
+
 struct http_server {
     struct http_handlers handlers;
     const char *protocol;
@@ -22,7 +28,7 @@ struct http_server {
     int port;
     struct lws_context *lws;
     struct lws_protocols protocols[3];
-    lws_sorted_usec_list_t tick;
+    struct ticker ticker;
     pthread_t thread;
     bool started;
     atomic_bool stopping;    /* set by http_server_close, read by the thread */

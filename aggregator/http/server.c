@@ -32,7 +32,8 @@ static void write_log(int level, const char *line)
 
 static void tick(lws_sorted_usec_list_t *sul)
 {
-    struct http_server *server = lws_container_of(sul, struct http_server, tick);
+    const struct ticker *ticker = (const struct ticker *)sul; /* its first member */
+    struct http_server *server = ticker->server;
     lws_sul_schedule(server->lws, 0, sul, tick, HTTP_TICK_MS * LWS_US_PER_MS);
     server->handlers.tick(server->handlers.arg);
 }
@@ -41,7 +42,7 @@ static void *run(void *arg)
 {
     struct http_server *server = arg;
     (void)pthread_setname_np(pthread_self(), "web"); /* only a name */
-    lws_sul_schedule(server->lws, 0, &server->tick, tick, HTTP_TICK_MS * LWS_US_PER_MS);
+    lws_sul_schedule(server->lws, 0, &server->ticker.sul, tick, HTTP_TICK_MS * LWS_US_PER_MS);
     while (!atomic_load(&server->stopping)) {
         if (lws_service(server->lws, 0) < 0) {
             log_error(NULL, "the web server's loop ended");
@@ -49,7 +50,7 @@ static void *run(void *arg)
         }
     }
     server->handlers.woken(server->handlers.arg);
-    lws_sul_cancel(&server->tick);
+    lws_sul_cancel(&server->ticker.sul);
     lws_context_destroy(server->lws); /* closes every connection: the handlers still run */
     return NULL;
 }
@@ -148,6 +149,7 @@ struct http_server *http_server_open(const struct http_options *options, struct 
         return NULL;
     }
     server->handlers = options->handlers;
+    server->ticker.server = server;
     server->protocol = options->protocol;
     server->tls = options->cert_file != NULL;
     (void)pthread_mutex_init(&server->reply_lock, NULL); /* default attributes cannot fail */
