@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import psycopg2
@@ -99,6 +100,9 @@ class Lab:
     def __init__(self, folder):
         self.dir = pathlib.Path(folder)
         self.dir.chmod(0o755)
+        for above in self.dir.parents:  # pytest's own are closed to the user of PostgreSQL
+            if above.is_relative_to(tempfile.gettempdir()) and above.stat().st_uid == os.getuid():
+                above.chmod(above.stat().st_mode | 0o011)
         self.database = self.nats = self.aggregator = None
         self.agents, self.ledgers, self.processes = {}, {}, []
         self.nats_port, self.http_port = free_port(), free_port()

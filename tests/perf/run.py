@@ -1,14 +1,20 @@
 #!/usr/bin/env python3
-"""CPU of the engine against the nDPI floor on one large capture: both read the same file in turn,
-and the median of the pairs' ratios counts, because only ratios of one run can be trusted.
-Usage: run.py AGENT FLOOR [--pairs N] [--copies N] [--most RATIO]"""
+"""What the agent costs. CPU of the engine against the nDPI floor on one large capture: both read
+the same file in turn, and the median of the pairs' ratios counts, because only ratios of one run
+can be trusted. Then memory and CPU of a whole agent that watches a silent wire. The figures are
+printed and appended to docs/measurements.md.
+Usage: run.py AGENT FLOOR [--pairs N] [--copies N] [--most RATIO] [--idle SECONDS]"""
 
 import argparse
+import datetime
 import os
+import pathlib
+import platform
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CAPTURES = os.path.join(HERE, "..", "..", "deploy", "captures")
@@ -35,6 +41,81 @@ def measure(command):
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, "".join(line)
 
 
+def family(pid):
+    """A process and all below it."""
+    found = [pid]
+    for children in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            found += family(int(child))
+    return found
+
+
+def cpu_seconds(pids):
+    ticks = 0
+    for pid in pids:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def pss_bytes(pids):
+    total = 0
+    for pid in pids:
+        for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1]) * 1024
+    return total
+
+
+def measure_idle(agent, folder, seconds, ring_mib=64):
+    """(PSS bytes, CPU share of a core) of parent, engine and control on an empty wire."""
+    config = pathlib.Path(folder) / "idle.conf"
+    token = pathlib.Path(folder) / "idle.token"
+    token.write_text("pkt1.none\n")
+    token.chmod(0o600)
+    config.write_text(f"""
+name = idle
+site = lab
+token_file = {token}
+[nats]
+urls = nats://127.0.0.1:4
+[capture]
+sources = lo
+ring = {ring_mib}MiB
+[spool]
+dir = {folder}/idle.spool
+cap = 64MiB
+""")
+    command = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$0" --config "$1"', agent,
+               str(config)]
+    with open(os.path.join(folder, "idle.log"), "wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    time.sleep(10)
+    pids = family(process.pid)
+    before = cpu_seconds(pids)
+    time.sleep(seconds)
+    pss, share = pss_bytes(pids), (cpu_seconds(pids) - before) / seconds
+    process.terminate()
+    process.wait(20)
+    if len(pids) != 3:
+        sys.exit(f"the idle agent has {len(pids)} processes, not 3")
+    return pss, share
+
+
+def note(lines):
+    """Appends the figures with date, machine and commit."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
+                            cwd=HERE).stdout.strip() or "no commit"
+    path = pathlib.Path(HERE).parents[1] / "docs/measurements.md"
+    if not path.exists():
+        path.write_text("# Measurements\n\nAppended by `tests/run long NAME`. Ratios of one run can "
+                        "be trusted, absolute figures are their machine's.\n")
+    with open(path, "a") as out:
+        out.write(f"\n## perf, {datetime.date.today()}, {commit}\n\n{os.cpu_count()} cores, "
+                  f"{platform.machine()}, Linux {platform.release().split('-')[0]}\n\n")
+        out.writelines(f"- {line}\n" for line in lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("agent")
@@ -42,6 +123,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--copies", type=int, default=200)
     parser.add_argument("--most", type=float, default=2.5, help="fails above this ratio")
+    parser.add_argument("--idle", type=int, default=60, help="seconds on a silent wire")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="picket-perf-") as folder:
         capture = make_capture(folder, args.copies)
@@ -52,13 +134,20 @@ def main():
         measure(floor), measure(agent)  # warm the cache
         for _ in range(args.pairs):
             pairs.append((measure(floor), measure(agent)))
+        pss, share = measure_idle(args.agent, folder, args.idle)
     ratio = statistics.median(a[0] / f[0] for f, a in pairs)
     floor_s = statistics.median(f[0] for f, _ in pairs)
     agent_s = statistics.median(a[0] for _, a in pairs)
-    print(f"capture: {size / 1e6:.0f} MB")
-    print(f"floor:   {floor_s:.3f} CPU s, {pairs[0][0][1] / 1e6:.0f} MB  ({pairs[0][0][2]})")
-    print(f"agent:   {agent_s:.3f} CPU s, {pairs[0][1][1] / 1e6:.0f} MB  ({pairs[0][1][2]})")
-    print(f"ratio:   {ratio:.2f} (median of {args.pairs} pairs; at most {args.most})")
+    lines = [
+        f"capture: {size / 1e6:.0f} MB, {pairs[0][1][2]}",
+        f"nDPI floor: {floor_s:.3f} CPU s, peak {pairs[0][0][1] / 1e6:.0f} MB",
+        f"engine: {agent_s:.3f} CPU s, peak {pairs[0][1][1] / 1e6:.0f} MB",
+        f"ratio: {ratio:.2f}, median of {args.pairs} pairs (at most {args.most})",
+        f"idle: {pss / 1e6:.1f} MB PSS of three processes with the 64 MiB capture ring, "
+        f"{share * 100:.2f} % of a core over {args.idle} s",
+    ]
+    print("\n".join(lines))
+    note(lines)
     sys.exit(0 if ratio <= args.most else 1)
 
 
