@@ -63,8 +63,8 @@ static json_t *identity_of(const struct instance_view *v)
                      "state", presence_state_name(v->state), "reasons", shape_reasons(v->reasons),
                      "cause", cause, "state_since_ms", shape_number(v->state_since_ms), "outage_ms",
                      number_if(v->has_outage, v->outage_ms), "last_seen_ms",
-                     number_if(v->last_seen_ms != 0, v->last_seen_ms), "local", (int)v->answering,
-                     "version", shape_text_or_null(v->version));
+                     number_if(v->last_seen_ms != 0, v->last_seen_ms), "answering",
+                     (int)v->answering, "version", shape_text_or_null(v->version));
 }
 
 static json_t *traffic_of(const struct instance_view *v)
