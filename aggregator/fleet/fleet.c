@@ -62,6 +62,18 @@ void fleet_tell_instance(struct fleet *f, const struct instance *i)
     }
 }
 
+void fleet_tell_outcome(struct fleet *f, enum web_event_kind kind, uint64_t reply,
+                        const struct agent_outcome *outcome)
+{
+    struct agent_outcome *copy = malloc(sizeof *copy);
+    if (copy == NULL) {
+        return; /* the web's own deadline ends the request, here and below */
+    }
+    *copy = *outcome;
+    struct web_event event = {.kind = kind, .reply = reply, .as.outcome = copy};
+    (void)fleet_tell(f, &event);
+}
+
 /* Everything anew; what does not fit is tried again at the next tick. */
 static void tell_snapshot(struct fleet *f)
 {
@@ -128,7 +140,7 @@ static void on_job(struct fleet *f, const struct job *job, uint64_t now_ns)
     case JOB_HELLO: hear_welcome(f, job); break;
     case JOB_ENROL: members_enrolled(f, job, now_ns); break;
     case JOB_INVITE: members_added(f, job, now_ns); break;
-    case JOB_REVOKE: members_revoked(f, job, now_ns); break;
+    case JOB_REVOKE: revoke_done(f, job, now_ns); break;
     case JOB_STATE:
     case JOB_SEEN:
     case JOB_ALERT: break;
@@ -141,7 +153,7 @@ static void on_bus(struct fleet *f, bool up, uint64_t now_ns)
         f->bus_lost_ns = now_ns;
     }
     for (unsigned n = 0; up && n < f->instances.count; n++) {
-        f->instances.all[n]->client_id = 0; /* a new server counts anew */
+        instance_clients_unknown(f->instances.all[n]); /* a new server counts anew */
     }
     metric_set(&f->options.metrics->bus_up, up);
     centre_bus(&f->centre, up, now_ns);
@@ -160,7 +172,7 @@ static void on_database(struct fleet *f, bool up, uint64_t now_ns)
 static void on_system_up(struct fleet *f)
 {
     for (unsigned n = 0; n < f->instances.count; n++) {
-        f->instances.all[n]->client_id = 0; /* log-ins may have been missed */
+        instance_clients_unknown(f->instances.all[n]); /* log-ins may have been missed */
     }
     f->push_wanted = true;
     f->push_after_ns = 0;
@@ -183,7 +195,7 @@ static void on_message(struct fleet *f, const struct message *m, uint64_t now_ns
     case MESSAGE_ASK: asks_put(f, m, now_ns); break;
     case MESSAGE_WATCH: hear_watch(f, m, now_ns); break;
     case MESSAGE_ADD: members_add(f, m); break;
-    case MESSAGE_REVOKE: members_revoke(f, m); break;
+    case MESSAGE_REVOKE: revoke_ask(f, m); break;
     }
 }
 
@@ -229,7 +241,8 @@ static void on_tick(uv_timer_t *ticker)
     judge_centre(f, now_ns);
     asks_expire(f, now_ns);
     probe_expire(f, now_ns);
-    members_push(f, now_ns);
+    members_catch_up(f, now_ns);
+    revoke_push(f, now_ns);
     note_seen(f, now_ns);
     if (f->snapshot_wanted) {
         tell_snapshot(f);

@@ -54,6 +54,7 @@ static void hear_hello(struct fleet *f, struct instance *i, const struct message
     bool same = strcmp(i->boot, hello.boot) == 0;
     (void)snprintf(evidence, sizeof evidence, "hello of %s, version %s, %s", hello.host,
                    hello.version, same ? "same start" : "new start"); /* cut is fine */
+    i->unseen_client = false; /* said on a connection that has just been made */
     COPY_TEXT(i->boot, hello.boot);
     COPY_TEXT(i->version, hello.version);
     (void)judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_HELLO}, now_ns, evidence);
@@ -245,15 +246,15 @@ void hear_login(struct fleet *f, const struct fleet_login *login, uint64_t now_n
         return; /* the centre itself, an enrolment, or a key that is revoked */
     }
     if (login->connected) {
-        i->client_id = login->client_id;
+        instance_client_came(i, login->client_id);
         COPY_TEXT(i->address, login->address);
         i->watch_sent_ns = 0;
         (void)judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_CONNECTED}, now_ns,
                     "log-in");
         return;
     }
-    if (i->client_id != 0 && i->client_id != login->client_id) {
-        return; /* an older connection of an agent that is back already */
+    if (!instance_client_went(i, login->client_id)) {
+        return; /* an older connection of an agent that is back, or a second one */
     }
     char evidence[EVIDENCE_SIZE];
     (void)snprintf(evidence, sizeof evidence, "disconnect event: %s", login->reason); /* fits */

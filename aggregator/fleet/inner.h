@@ -1,7 +1,7 @@
 /*
  * What the files of the fleet thread share; nobody else includes it. fleet.c is the thread and its
  * inbox, hear.c what agents say, judge.c what becomes of their state, asks.c the questions put to
- * them, probe.c whether their machines answer, members.c who is let in and who is thrown out.
+ * them, probe.c whether their machines answer, members.c who is let in, revoke.c who is thrown out.
  */
 #pragma once
 
@@ -67,6 +67,13 @@ struct refused {
 };
 enum { REFUSED_MAX = 64 };
 
+/* Somebody who revoked an agent and is told once NATS knows of it. */
+struct revoked_reply {
+    uint64_t reply;
+    char name[NAME_MAX_LEN + 1];
+};
+enum { REVOKED_REPLIES_MAX = 32 };
+
 struct fleet {
     struct fleet_options options;
     struct queue *inbox;
@@ -102,6 +109,8 @@ struct fleet {
     struct probe *probes; /* under way */
     unsigned probe_count;
 
+    struct revoked_reply revoked_replies[REVOKED_REPLIES_MAX];
+    unsigned revoked_reply_count;
     uv_work_t push;  /* of the revocations */
     char *push_json; /* while under way */
     bool push_wanted;
@@ -115,6 +124,9 @@ bool fleet_submit(struct fleet *f, struct job *job);
 void fleet_tell_instance(struct fleet *f, const struct instance *i);
 /* Takes over what the event owns. False when the web had no room. */
 bool fleet_tell(struct fleet *f, struct web_event *event);
+/* The outcome is copied. */
+void fleet_tell_outcome(struct fleet *f, enum web_event_kind kind, uint64_t reply,
+                        const struct agent_outcome *outcome);
 /* To dn.NAME.WORD. */
 int fleet_send(struct fleet *f, const char *name, const char *word, const void *bytes, size_t len);
 
@@ -166,7 +178,11 @@ void members_enrol(struct fleet *f, const struct message *m);
 void members_enrolled(struct fleet *f, const struct job *job, uint64_t now_ns);
 void members_add(struct fleet *f, const struct message *m);
 void members_added(struct fleet *f, const struct job *job, uint64_t now_ns);
-void members_revoke(struct fleet *f, const struct message *m);
-void members_revoked(struct fleet *f, const struct job *job, uint64_t now_ns);
-/* Pushes the revocations when something changed or the last push failed. */
-void members_push(struct fleet *f, uint64_t now_ns);
+/* Does the load that had to wait. */
+void members_catch_up(struct fleet *f, uint64_t now_ns);
+
+/* revoke.c */
+void revoke_ask(struct fleet *f, const struct message *m);
+void revoke_done(struct fleet *f, const struct job *job, uint64_t now_ns);
+/* Tells NATS which keys are revoked, when that changed or could not be told. */
+void revoke_push(struct fleet *f, uint64_t now_ns);

@@ -92,6 +92,7 @@ static void instance_from_row(struct instance *i, const struct instance_row *row
     memcpy(i->version, row->version, sizeof i->version);
     i->centre_alerts = row->centre_alerts;
     i->seen_noted_ms = row->last_seen_ms;
+    i->unseen_client = true;
     i->presence = (struct presence){
         .state = row->state != 0 ? row->state : PRESENCE_INVITED,
         .cause = row->cause,
@@ -151,6 +152,16 @@ int instances_set_keys(struct instances *set, const struct key_row *rows, unsign
     return result;
 }
 
+unsigned instances_count_revoked(const struct instances *set)
+{
+    unsigned count = 0;
+    size_t at = 0;
+    for (const struct key *key; (key = table_next(set->keys, &at)) != NULL;) {
+        count += key->revoked_s != 0;
+    }
+    return count;
+}
+
 bool instances_has_good_key(const struct instances *set, int32_t id)
 {
     size_t at = 0;
@@ -160,6 +171,40 @@ bool instances_has_good_key(const struct instances *set, int32_t id)
         }
     }
     return false;
+}
+
+static void client_remove(struct instance *i, unsigned at)
+{
+    i->client_count--;
+    memmove(i->clients + at, i->clients + at + 1, (i->client_count - at) * sizeof i->clients[0]);
+}
+
+void instance_client_came(struct instance *i, uint64_t client)
+{
+    if (i->client_count == CLIENTS_MAX) {
+        client_remove(i, 0);
+    }
+    i->clients[i->client_count++] = client;
+}
+
+bool instance_client_went(struct instance *i, uint64_t client)
+{
+    unsigned at = 0;
+    while (at < i->client_count && i->clients[at] != client) {
+        at++;
+    }
+    if (at < i->client_count) {
+        client_remove(i, at);
+    } else {
+        i->unseen_client = false; /* this was it */
+    }
+    return i->client_count == 0 && !i->unseen_client;
+}
+
+void instance_clients_unknown(struct instance *i)
+{
+    i->client_count = 0;
+    i->unseen_client = true;
 }
 
 static void spark_put(struct instance *i, uint64_t bps)

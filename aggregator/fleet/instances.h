@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { INSTANCES_MAX = 20000, KEYS_MAX = 4 * INSTANCES_MAX };
+enum { INSTANCES_MAX = 20000, KEYS_MAX = 4 * INSTANCES_MAX, CLIENTS_MAX = 4 };
 
 struct instance {
     int32_t id;
@@ -27,9 +27,11 @@ struct instance {
     struct heartbeat beat; /* the last one, when has_beat */
     uint64_t spark_bps[SPARK_POINTS];
     unsigned spark_count;
-    uint64_t spark_ns;            /* monotonic, of the last point */
-    unsigned centre_alerts;       /* engaged by the centre about it */
-    uint64_t client_id;           /* of its connection; 0: not known */
+    uint64_t spark_ns;             /* monotonic, of the last point */
+    unsigned centre_alerts;        /* engaged by the centre about it */
+    uint64_t clients[CLIENTS_MAX]; /* its connections that are known, oldest first */
+    unsigned client_count;
+    bool unseen_client;           /* it may have one that came while nobody told us */
     char address[ADDR_TEXT_SIZE]; /* it last logged in from; "" when not known */
     bool hello_pending;           /* its hello waits for the database */
     uint64_t watch_until_ns;      /* monotonic; somebody watches until then */
@@ -65,7 +67,18 @@ struct instance *instances_add(struct instances *set, const struct instance_row 
 /* Replaces all keys. -1 when memory is short; what fits is there. */
 int instances_set_keys(struct instances *set, const struct key_row *rows, unsigned count);
 int instances_add_key(struct instances *set, const struct key_row *row);
+unsigned instances_count_revoked(const struct instances *set);
 bool instances_has_good_key(const struct instances *set, int32_t id);
+
+/*
+ * Its connections, by the NATS server's numbers. An agent has one; a second shows when it comes
+ * back before the server has noticed that the first is gone.
+ */
+void instance_client_came(struct instance *i, uint64_t client);
+/* True when this was the last one, so that the agent is gone. */
+bool instance_client_went(struct instance *i, uint64_t client);
+/* Events may have been missed: it may have a connection that is not known. */
+void instance_clients_unknown(struct instance *i);
 
 /* Puts a heartbeat's throughput at the end of the spark line, after a hole for each missed one. */
 void instance_spark(struct instance *i, uint64_t bps, uint64_t now_ns);

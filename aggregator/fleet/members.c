@@ -1,4 +1,4 @@
-/* Who belongs to the fleet: loading, enrolling, inviting, revoking, and telling NATS of it. */
+/* Who belongs to the fleet: loading, enrolling and inviting. */
 #include "aggregator/fleet/inner.h"
 #include "common/alert_kinds.h"
 #include "common/clock.h"
@@ -8,7 +8,6 @@
 #define LOG_MODULE "fleet"
 #include "common/log.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,6 @@
 enum {
     LOAD_PERIOD_MS = 1000, /* between two loads that strangers cause */
     ENROLLING_MAX = 64,    /* enrolments at the database at one time */
-    PUSH_RETRY_MS = 5000,
 };
 
 #define COPY_TEXT(to, from)                                                                        \
@@ -39,6 +37,13 @@ void members_load(struct fleet *f, uint64_t now_ns)
         f->load_again = false;
         f->load_asked_ns = now_ns;
         f->load_pending = fleet_submit(f, job);
+    }
+}
+
+void members_catch_up(struct fleet *f, uint64_t now_ns)
+{
+    if (f->load_again && !f->load_pending) {
+        members_load(f, now_ns);
     }
 }
 
@@ -72,23 +77,13 @@ static void take_row(struct fleet *f, const struct instance_row *row)
     fleet_tell_instance(f, i);
 }
 
-static unsigned count_revoked(const struct fleet *f)
-{
-    unsigned count = 0;
-    size_t at = 0;
-    for (const struct key *key; (key = table_next(f->instances.keys, &at)) != NULL;) {
-        count += key->revoked_s != 0;
-    }
-    return count;
-}
-
 void members_loaded(struct fleet *f, const struct job *job, uint64_t now_ns)
 {
     f->load_pending = false;
     if (job->failed) {
         return;
     }
-    unsigned revoked = count_revoked(f);
+    unsigned revoked = instances_count_revoked(&f->instances);
     if (instances_set_keys(&f->instances, job->as.load.keys, job->as.load.key_count) != 0) {
         log_error(NULL, "no room for all keys: some agents cannot be told apart");
     }
@@ -100,9 +95,10 @@ void members_loaded(struct fleet *f, const struct job *job, uint64_t now_ns)
         centre_loaded(&f->centre, now_ns);
         log_info(NULL, "%u instances known", f->instances.count);
     }
-    if (count_revoked(f) != revoked) {
+    if (instances_count_revoked(&f->instances) != revoked) {
         f->push_wanted = true;
     }
+    revoke_push(f, now_ns);
     if (f->load_again) {
         members_load(f, now_ns);
     }
@@ -217,21 +213,17 @@ void members_enrolled(struct fleet *f, const struct job *job, uint64_t now_ns)
     }
 }
 
-/* Tells the web what became of agent add or revoke. code is "" when it went well. */
-static void tell_outcome(struct fleet *f, enum web_event_kind kind, uint64_t reply,
-                         const char *name, const char *code, const char *message, const char *token)
+/* Tells the web what became of agent add. code is "" when it went well. */
+static void tell_added(struct fleet *f, uint64_t reply, const char *name, const char *code,
+                       const char *message, const char *token)
 {
-    struct agent_outcome *outcome = calloc(1, sizeof *outcome);
-    if (outcome == NULL) {
-        return;
-    }
-    outcome->ok = code[0] == '\0';
-    COPY_TEXT(outcome->name, name);
-    COPY_TEXT(outcome->code, code);
-    COPY_TEXT(outcome->message, message);
-    COPY_TEXT(outcome->token, token);
-    struct web_event event = {.kind = kind, .reply = reply, .as.outcome = outcome};
-    (void)fleet_tell(f, &event); /* lost: the web's own deadline ends the request */
+    struct agent_outcome outcome = {.ok = code[0] == '\0'};
+    COPY_TEXT(outcome.name, name);
+    COPY_TEXT(outcome.code, code);
+    COPY_TEXT(outcome.message, message);
+    COPY_TEXT(outcome.token, token);
+    fleet_tell_outcome(f, WEB_AGENT_ADDED, reply, &outcome);
+    explicit_bzero(outcome.token, sizeof outcome.token);
 }
 
 static struct job *new_invitation(struct fleet *f, const struct message *m, struct err *e)
@@ -258,22 +250,21 @@ void members_add(struct fleet *f, const struct message *m)
     const struct agent_invite *invite = m->bytes;
     struct err e = {0};
     if (!name_is_valid(invite->name) || !name_is_valid(invite->site)) {
-        tell_outcome(f, WEB_AGENT_ADDED, m->reply, "", "bad_name",
-                     "names and sites are of the form [a-z0-9][a-z0-9-]{0,62}", "");
+        tell_added(f, m->reply, "", "bad_name",
+                   "names and sites are of the form [a-z0-9][a-z0-9-]{0,62}", "");
         return;
     }
     if (!f->centre.database_up) {
-        tell_outcome(f, WEB_AGENT_ADDED, m->reply, invite->name, "database_away",
-                     "the database is away", "");
+        tell_added(f, m->reply, invite->name, "database_away", "the database is away", "");
         return;
     }
     struct job *job = new_invitation(f, m, &e);
     if (job == NULL) {
         log_error(&e, "no token for %s", invite->name);
-        tell_outcome(f, WEB_AGENT_ADDED, m->reply, invite->name, "internal", e.what, "");
+        tell_added(f, m->reply, invite->name, "internal", e.what, "");
     } else if (!fleet_submit(f, job)) {
-        tell_outcome(f, WEB_AGENT_ADDED, m->reply, invite->name, "database_away",
-                     "too much waits for the database", "");
+        tell_added(f, m->reply, invite->name, "database_away", "too much waits for the database",
+                   "");
     }
 }
 
@@ -283,99 +274,13 @@ void members_added(struct fleet *f, const struct job *job, uint64_t now_ns)
     const char *name = invite->invite.name;
     if (job->failed) {
         bool away = job->e.code == ERR_CLOSED;
-        tell_outcome(f, WEB_AGENT_ADDED, invite->reply, name, away ? "database_away" : "internal",
-                     away ? "the database is away" : "the database refused it", "");
+        tell_added(f, invite->reply, name, away ? "database_away" : "internal",
+                   away ? "the database is away" : "the database refused it", "");
     } else if (invite->exists) {
-        tell_outcome(f, WEB_AGENT_ADDED, invite->reply, name, "exists",
-                     "an agent of this name is enrolled already", "");
+        tell_added(f, invite->reply, name, "exists", "an agent of this name is enrolled already",
+                   "");
     } else {
-        tell_outcome(f, WEB_AGENT_ADDED, invite->reply, name, "", "", invite->token);
+        tell_added(f, invite->reply, name, "", "", invite->token);
         members_load(f, now_ns);
-    }
-}
-
-void members_revoke(struct fleet *f, const struct message *m)
-{
-    struct job *job = f->centre.database_up ? job_new(JOB_REVOKE) : NULL;
-    if (job == NULL) {
-        tell_outcome(f, WEB_AGENT_REVOKED, m->reply, m->name, "database_away",
-                     "the database is away", "");
-        return;
-    }
-    COPY_TEXT(job->as.revoke.name, m->name);
-    COPY_TEXT(job->as.revoke.by, (const char *)m->bytes);
-    job->as.revoke.reply = m->reply;
-    (void)fleet_submit(f, job); /* dropped: the web's own deadline ends the request */
-}
-
-void members_revoked(struct fleet *f, const struct job *job, uint64_t now_ns)
-{
-    const struct revoke_job *revoke = &job->as.revoke;
-    if (job->failed) {
-        tell_outcome(f, WEB_AGENT_REVOKED, revoke->reply, revoke->name, "internal",
-                     "the database refused it", "");
-    } else if (!revoke->found) {
-        tell_outcome(f, WEB_AGENT_REVOKED, revoke->reply, revoke->name, "unknown",
-                     "there is no such instance", "");
-    } else {
-        tell_outcome(f, WEB_AGENT_REVOKED, revoke->reply, revoke->name, "", "", "");
-        f->load_asked_ns = 0; /* the new list of keys is wanted at once */
-        members_load(f, now_ns);
-    }
-}
-
-/* {"U…": unix second} of every revoked key; the caller frees. */
-static char *revocations(const struct fleet *f)
-{
-    json_t *object = json_object();
-    size_t at = 0;
-    for (const struct key *key; (key = table_next(f->instances.keys, &at)) != NULL;) {
-        if (key->revoked_s != 0) {
-            (void)json_object_set_new(object, key->nkey, json_integer((json_int_t)key->revoked_s));
-        }
-    }
-    char *text = json_dumps(object, JSON_COMPACT);
-    json_decref(object);
-    return text;
-}
-
-static void push_work(uv_work_t *work)
-{
-    struct fleet *f = work->data;
-    struct err e = {0};
-    f->push_failed = f->options.push_revocations(f->options.arg, f->push_json, &e) != 0;
-    if (f->push_failed) {
-        log_warn(&e, "revocations could not be told to NATS");
-    }
-}
-
-static void push_done(uv_work_t *work, int status)
-{
-    struct fleet *f = work->data;
-    free(f->push_json);
-    f->push_json = NULL;
-    if (status != 0 || f->push_failed) {
-        f->push_wanted = true;
-        f->push_after_ns = clock_mono_ns() + PUSH_RETRY_MS * (uint64_t)NS_PER_MS;
-    }
-}
-
-void members_push(struct fleet *f, uint64_t now_ns)
-{
-    if (f->load_again && !f->load_pending) {
-        members_load(f, now_ns);
-    }
-    if (!f->push_wanted || f->push_json != NULL || !f->loaded || now_ns < f->push_after_ns) {
-        return;
-    }
-    f->push_wanted = false;
-    if (count_revoked(f) == 0) {
-        return;
-    }
-    f->push_json = revocations(f);
-    f->push.data = f;
-    if (f->push_json != NULL && uv_queue_work(&f->loop, &f->push, push_work, push_done) != 0) {
-        free(f->push_json);
-        f->push_json = NULL;
     }
 }

@@ -130,6 +130,59 @@ static void the_view_adds_the_centre_s_alerts_to_the_agent_s(void **state)
     assert_true(view.answering);
 }
 
+static struct instance *add_known(uint64_t client)
+{
+    struct instance *i = add(7, "pisa-1");
+    i->unseen_client = false;
+    instance_client_came(i, client);
+    return i;
+}
+
+static void the_end_of_its_one_connection_is_the_end_of_the_agent(void **state)
+{
+    (void)state;
+    assert_true(instance_client_went(add_known(1), 1));
+}
+
+static void the_late_end_of_an_old_connection_says_nothing_of_the_new_one(void **state)
+{
+    (void)state;
+    struct instance *i = add_known(1);
+    instance_client_came(i, 2);
+    assert_false(instance_client_went(i, 1));
+    assert_true(instance_client_went(i, 2));
+}
+
+static void a_second_connection_under_its_key_may_come_and_go(void **state)
+{
+    (void)state;
+    struct instance *i = add_known(1);
+    instance_client_came(i, 2);
+    assert_false(instance_client_went(i, 2));
+    assert_true(instance_client_went(i, 1));
+}
+
+static void a_connection_that_came_before_the_centre_may_end_too(void **state)
+{
+    (void)state;
+    struct instance *i = add(7, "pisa-1");
+    instance_client_came(i, 9);
+    assert_false(instance_client_went(i, 9));
+    assert_true(instance_client_went(i, 1));
+}
+
+static void more_connections_than_are_kept_push_out_the_oldest(void **state)
+{
+    (void)state;
+    struct instance *i = add_known(1);
+    for (uint64_t client = 2; client <= CLIENTS_MAX + 1; client++) {
+        instance_client_came(i, client);
+    }
+    assert_int_equal(i->client_count, CLIENTS_MAX);
+    assert_false(instance_client_went(i, 1));
+    assert_int_equal(i->client_count, CLIENTS_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +196,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_absence_of_hours_empties_the_line_once, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_view_adds_the_centre_s_alerts_to_the_agent_s, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_end_of_its_one_connection_is_the_end_of_the_agent,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            the_late_end_of_an_old_connection_says_nothing_of_the_new_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_second_connection_under_its_key_may_come_and_go, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_connection_that_came_before_the_centre_may_end_too,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(more_connections_than_are_kept_push_out_the_oldest, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests_name("instances", tests, NULL, NULL);
