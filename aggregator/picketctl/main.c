@@ -214,8 +214,7 @@ int ctl_init(struct ctl *ctl, const char *const *arguments, struct err *e)
     if (keys_init(&plan, e) != 0) {
         return -1;
     }
-    printf("keys and certificates are in %s; keep %s/operator.nk elsewhere\n", ctl->dir,
-           ctl->dir);
+    printf("keys and certificates are in %s; keep %s/operator.nk elsewhere\n", ctl->dir, ctl->dir);
     return 0;
 }
 

@@ -259,10 +259,11 @@ static void prepare(struct supervisor *s)
 {
     sigset_t mask;
     sigemptyset(&mask);
+    const struct sigaction usual = {.sa_handler = SIG_DFL};
     const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         sigaddset(&mask, numbers[i]);
-        signal(numbers[i], SIG_DFL);
+        sigaction(numbers[i], &usual, NULL);
     }
     sigprocmask(SIG_BLOCK, &mask, &s->old_mask);
     s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
