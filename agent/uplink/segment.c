@@ -115,7 +115,7 @@ int segment_read(int fd, const struct segment *s, struct segment_cursor *at, uin
     return 1;
 }
 
-int segment_scan(int fd, struct segment *s, bool *torn, struct err *e)
+int segment_head(int fd, struct segment *s, struct err *e)
 {
     uint8_t head[SEGMENT_HEAD_SIZE];
     off_t end = lseek(fd, 0, SEEK_END);
@@ -128,17 +128,27 @@ int segment_scan(int fd, struct segment *s, bool *torn, struct err *e)
     s->first = reader_le64(&r);
     s->next = s->first;
     s->size = (uint64_t)end;
+    if (s->epoch > SEGMENT_SEQUENCE_MAX || s->first == 0 || s->first > SEGMENT_SEQUENCE_MAX) {
+        return err_set(e, ERR_PARSE, "the head of a spool segment is damaged");
+    }
+    return 0;
+}
+
+int segment_scan(int fd, uint64_t upto, struct segment *s, bool *cut, struct err *e)
+{
+    if (segment_head(fd, s, e) != 0) {
+        return -1;
+    }
     static _Thread_local uint8_t buf[SEGMENT_RECORD_MAX];
     struct segment_cursor at = {0};
     uint64_t good = SEGMENT_HEAD_SIZE, sequence = 0;
     size_t len = 0;
-    int got;
-    while ((got = segment_read(fd, s, &at, &sequence, buf, &len, NULL)) == 1 &&
-           sequence >= s->next) {
+    while (segment_read(fd, s, &at, &sequence, buf, &len, NULL) == 1 && sequence >= s->next &&
+           sequence <= upto) {
         s->next = sequence + 1;
         good = at.offset;
     }
-    *torn = good != s->size;
+    *cut = good != s->size;
     s->size = good;
     return 0;
 }

@@ -20,6 +20,9 @@ enum {
     SEGMENT_PATH_SIZE = 1024
 };
 
+/* Epochs and sequences are signed 64-bit numbers at the centre. */
+#define SEGMENT_SEQUENCE_MAX ((uint64_t)INT64_MAX - 1)
+
 struct segment {
     uint64_t epoch;
     uint64_t first; /* the sequence that gave the file its name */
@@ -39,10 +42,15 @@ int segment_append(struct segment *s, int fd, uint64_t sequence, const void *byt
                    struct err *e);
 
 /*
- * Walks the whole file and fills *s up to the last good record. torn tells that bytes after it
- * are damaged. Returns -1 and e when not even the head is good.
+ * Reads the head alone: s->size is the file's, s->next is s->first until the caller knows better.
+ * Returns -1 and e when the head is not good.
  */
-int segment_scan(int fd, struct segment *s, bool *torn, struct err *e);
+int segment_head(int fd, struct segment *s, struct err *e);
+/*
+ * Walks the whole file and fills *s up to the last good record with a sequence of at most `upto`.
+ * cut tells that bytes follow it. Returns -1 and e when not even the head is good.
+ */
+int segment_scan(int fd, uint64_t upto, struct segment *s, bool *cut, struct err *e);
 
 /* A place in a segment, between two records. */
 struct segment_cursor {

@@ -31,6 +31,7 @@ struct age_marks {
 struct spool {
     struct stream streams[STREAM_COUNT + 1]; /* by enum wire_stream */
     struct age_marks ages[STREAM_COUNT + 1];
+    uint64_t offered[STREAM_COUNT + 1]; /* the highest sequence that the centre may know */
     uint64_t cap_bytes, dropped;
     int ledger_fd;
     bool failed;
@@ -70,6 +71,8 @@ struct spool *spool_open(const struct spool_options *options, struct err *e)
             spool_close(s);
             return NULL;
         }
+        /* An earlier run may have sent all of it; what comes now, nobody knows yet. */
+        s->offered[all_streams[i]] = s->streams[all_streams[i]].next - 1;
     }
     return s;
 }
@@ -111,6 +114,36 @@ static void drop_acknowledged(struct spool *s, bool room_wanted)
     }
 }
 
+/* Drops the oldest segment of a stream, unsent records and all; false when it has but one. */
+static bool drop_unsent(struct spool *s, enum wire_stream which)
+{
+    struct stream *stream = &s->streams[which];
+    uint64_t first = stream->segments[0].first;
+    if (stream_drop_oldest(stream, false) == 0) {
+        return false;
+    }
+    uint64_t kept = stream->segments[0].first;
+    uint64_t unsent = first > stream->acked ? first : stream->acked + 1;
+    if (unsent < kept) {
+        s->dropped += kept - unsent;
+        log_warn(NULL, "spool full: dropped %s %" PRIu64 "-%" PRIu64, wire_stream_word(which),
+                 unsent, kept - 1);
+    }
+    return true;
+}
+
+/* Frees disk space, whatever the cap says: acknowledged records first. */
+static bool free_one_segment(struct spool *s)
+{
+    uint64_t before = bytes_of_all(s);
+    drop_acknowledged(s, true);
+    bool freed = bytes_of_all(s) < before;
+    for (size_t i = 0; !freed && i < STREAM_COUNT; i++) {
+        freed = drop_unsent(s, drop_order[i]);
+    }
+    return freed;
+}
+
 /* Makes room for len bytes; false when only what is being written is left. */
 static bool make_room(struct spool *s, size_t len)
 {
@@ -119,16 +152,7 @@ static bool make_room(struct spool *s, size_t len)
     }
     drop_acknowledged(s, true);
     for (size_t i = 0; i < STREAM_COUNT; i++) {
-        struct stream *stream = &s->streams[drop_order[i]];
-        while (bytes_of_all(s) + len > s->cap_bytes) {
-            uint64_t first = stream->segments[0].first;
-            if (stream_drop_oldest(stream, false) == 0) {
-                break;
-            }
-            uint64_t unsent = first > stream->acked ? first : stream->acked + 1;
-            s->dropped += stream->segments[0].first - unsent;
-            log_warn(NULL, "spool full: dropped %s %" PRIu64 "-%" PRIu64,
-                     wire_stream_word(drop_order[i]), unsent, stream->segments[0].first - 1);
+        while (bytes_of_all(s) + len > s->cap_bytes && drop_unsent(s, drop_order[i])) {
         }
     }
     return bytes_of_all(s) + len <= s->cap_bytes;
@@ -173,6 +197,18 @@ static void age_forget(struct age_marks *a, uint64_t acked)
     a->count -= gone;
 }
 
+/* A disk that is full before the cap is reached: what is older or matters less makes room. */
+static int append_even_if_full(struct spool *s, struct stream *to, const void *bytes, size_t len,
+                               uint64_t *sequence, struct err *e)
+{
+    struct err why = {0};
+    int result = stream_append(to, bytes, len, sequence, &why);
+    if (result != 0 && why.sys == ENOSPC && free_one_segment(s)) {
+        result = stream_append(to, bytes, len, sequence, &why);
+    }
+    return result == 0 ? 0 : err_set(e, why.code, "%s", why.what);
+}
+
 int spool_append(struct spool *s, enum wire_stream stream, const void *bytes, size_t len,
                  uint64_t *sequence, struct err *e)
 {
@@ -183,7 +219,7 @@ int spool_append(struct spool *s, enum wire_stream stream, const void *bytes, si
         return err_set(e, ERR_FULL, "the spool is full (%" PRIu64 " bytes)", s->cap_bytes);
     }
     uint64_t given = 0;
-    if (stream_append(to, bytes, len, &given, e) != 0) {
+    if (append_even_if_full(s, to, bytes, len, &given, e) != 0) {
         stream_skip(to, false);
         s->dropped++;
         s->failed = true;
@@ -220,16 +256,31 @@ void spool_sync_run(struct spool_sync *job)
 void spool_sync_end(struct spool *s, const struct spool_sync *job)
 {
     struct stream *of = &s->streams[job->stream];
-    s->failed = s->failed || job->failed != 0;
-    if (job->failed == 0 && job->epoch == of->epoch) {
+    if (job->epoch != of->epoch) {
+        return;
+    }
+    if (job->failed == 0) {
         stream_set_durable(of, job->upto);
+        return;
+    }
+    struct err e = {0};
+    uint64_t lost = of->next - 1 - of->durable;
+    s->failed = true;
+    s->dropped += lost;
+    log_error(NULL, "the disk lost %" PRIu64 " records of %s", lost, wire_stream_word(job->stream));
+    if (stream_distrust(of, &e) != 0) {
+        log_error(&e, "the spool of %s cannot go on", wire_stream_word(job->stream));
     }
 }
 
 int spool_read(struct spool *s, enum wire_stream stream, uint64_t from, uint32_t max,
                struct stream_batch *b, struct err *e)
 {
-    return stream_read(&s->streams[stream], from, max, b, e);
+    int result = stream_read(&s->streams[stream], from, max, b, e);
+    if (result == 0 && b->last > s->offered[stream]) {
+        s->offered[stream] = b->last;
+    }
+    return result;
 }
 
 void spool_ack(struct spool *s, enum wire_stream stream, uint64_t epoch, uint64_t upto)
@@ -239,6 +290,9 @@ void spool_ack(struct spool *s, enum wire_stream stream, uint64_t epoch, uint64_
         return;
     }
     stream_ack(of, upto);
+    if (of->acked > s->offered[stream]) {
+        s->offered[stream] = of->acked;
+    }
     age_forget(&s->ages[stream], of->acked);
     drop_acknowledged(s, false);
 }
@@ -247,7 +301,7 @@ uint64_t spool_reconcile(struct spool *s, enum wire_stream stream, uint64_t epoc
                          uint64_t now_s)
 {
     struct stream *of = &s->streams[stream];
-    bool ahead = epoch > of->epoch || (epoch == of->epoch && upto >= of->next);
+    bool ahead = epoch > of->epoch || (epoch == of->epoch && upto > s->offered[stream]);
     if (!ahead) {
         uint64_t known = epoch == of->epoch ? upto : 0;
         spool_ack(s, stream, of->epoch, known);
@@ -260,6 +314,7 @@ uint64_t spool_reconcile(struct spool *s, enum wire_stream stream, uint64_t epoc
         return of->acked + 1;
     }
     s->ages[stream].count = 0;
+    s->offered[stream] = 0;
     log_warn(NULL,
              "the centre knows %s %" PRIu64 "/%" PRIu64 ", which this spool never wrote: "
              "new epoch %" PRIu64,

@@ -82,32 +82,36 @@ static int only_segments(const struct dirent *entry)
            strspn(entry->d_name, "0123456789") == 20;
 }
 
-/* Takes one file found in the folder: kept when it is of this epoch, or the first to say one. */
-static int adopt(struct stream *s, uint64_t first, struct err *e)
+static int open_segment(const struct stream *s, uint64_t first, struct err *e)
 {
     char path[SEGMENT_PATH_SIZE];
     if (segment_path(s->dir, first, path, e) != 0) {
         return -1;
     }
     int fd = open(path, O_RDWR | O_CLOEXEC);
+    return fd >= 0 ? fd : err_set_errno(e, "open %s", path);
+}
+
+/* Takes one file found in the folder: kept when it is of this epoch, or the first to say one. */
+static int adopt(struct stream *s, uint64_t first, struct err *e)
+{
+    int fd = open_segment(s, first, e);
     if (fd < 0) {
-        return err_set_errno(e, "open %s", path);
+        return -1;
     }
     struct segment segment;
-    bool torn = false;
-    int rc = 0;
-    if (segment_scan(fd, &segment, &torn, NULL) != 0 || segment.first != first ||
-        (s->epoch != 0 && segment.epoch != s->epoch)) {
-        segment_unlink(s, first); /* what it held becomes a gap */
-    } else {
-        s->epoch = segment.epoch;
-        if (torn && ftruncate(fd, (off_t)segment.size) != 0) {
-            rc = err_set_errno(e, "cut the torn tail of %s", path);
-        }
-        rc = rc == 0 ? segments_add(s, &segment, e) : rc;
-    }
+    bool good = segment_head(fd, &segment, NULL) == 0 && segment.first == first &&
+                (s->epoch == 0 || segment.epoch == s->epoch);
     (void)close(fd);
-    return rc;
+    if (!good) {
+        segment_unlink(s, first); /* what it held becomes a gap */
+        return 0;
+    }
+    if (s->count > 0) {
+        s->segments[s->count - 1].next = first; /* at most: where less is there, it is a gap */
+    }
+    s->epoch = segment.epoch;
+    return segments_add(s, &segment, e);
 }
 
 static int adopt_all(struct stream *s, struct err *e)
@@ -126,6 +130,28 @@ static int adopt_all(struct stream *s, struct err *e)
     return rc;
 }
 
+/* Cuts what follows the last good record up to `upto` off the last segment, which fd is open on. */
+static int cut_last(struct stream *s, int fd, uint64_t upto, struct err *e)
+{
+    struct segment *last = &s->segments[s->count - 1];
+    bool cut = false;
+    if (segment_scan(fd, upto, last, &cut, e) != 0) {
+        return -1;
+    }
+    if (cut && ftruncate(fd, (off_t)last->size) != 0) {
+        return err_set_errno(e, "cut the tail of a segment in %s", s->dir);
+    }
+    return 0;
+}
+
+static void read_close(struct stream *s)
+{
+    if (s->read_fd >= 0) {
+        (void)close(s->read_fd);
+    }
+    s->read_fd = -1;
+}
+
 static int begin_segment(struct stream *s, struct err *e)
 {
     struct segment segment;
@@ -139,23 +165,50 @@ static int begin_segment(struct stream *s, struct err *e)
         return -1;
     }
     if (s->write_fd >= 0) {
-        (void)fdatasync(s->write_fd); /* only the last segment may hold what is not yet durable */
         (void)close(s->write_fd);
     }
     s->write_fd = fd;
     return 0;
 }
 
-static int reopen_last(struct stream *s, struct err *e)
+/* The next segment. What is not yet durable may stand in the last one only. */
+static int rotate(struct stream *s, struct err *e)
 {
-    char path[SEGMENT_PATH_SIZE];
-    if (segment_path(s->dir, s->segments[s->count - 1].first, path, e) != 0) {
+    if (fdatasync(s->write_fd) != 0) {
+        (void)err_set_errno(e, "fdatasync in %s", s->dir);
+        return stream_distrust(s, NULL) == 0 ? 0 : -1;
+    }
+    return begin_segment(s, e);
+}
+
+int stream_distrust(struct stream *s, struct err *e)
+{
+    read_close(s);
+    (void)close(s->write_fd); /* its fault is known already */
+    while (s->count > 1 && s->segments[s->count - 1].first > s->durable) {
+        segment_unlink(s, s->segments[--s->count].first);
+    }
+    s->write_fd = open_segment(s, s->segments[s->count - 1].first, e);
+    if (s->write_fd < 0 || cut_last(s, s->write_fd, s->durable, e) != 0) {
         return -1;
     }
-    s->write_fd = open(path, O_RDWR | O_CLOEXEC);
-    if (s->write_fd < 0 || fdatasync(s->write_fd) != 0) {
-        return err_set_errno(e, "open %s", path);
+    return s->segments[s->count - 1].first < s->next ? begin_segment(s, e) : 0;
+}
+
+/* The last segment after a start: its tail may be torn. */
+static int reopen_last(struct stream *s, struct err *e)
+{
+    s->write_fd = open_segment(s, s->segments[s->count - 1].first, e);
+    if (s->write_fd < 0 || cut_last(s, s->write_fd, SEGMENT_SEQUENCE_MAX, e) != 0) {
+        return -1;
     }
+    if (fdatasync(s->write_fd) != 0) {
+        return err_set_errno(e, "fdatasync in %s", s->dir);
+    }
+    s->next = s->segments[s->count - 1].next;
+    s->acked = s->acked < s->next ? s->acked : s->next - 1;
+    s->saved_acked = s->acked;
+    s->durable = s->next - 1;
     return 0;
 }
 
@@ -183,22 +236,10 @@ int stream_open(struct stream *s, const char *dir, uint64_t segment_max, uint64_
         return -1;
     }
     if (s->count == 0) {
-        return begin_epoch(s, now_s,
-                           e); /* the tail is lost: its sequences must not be used again */
+        /* The tail is lost: its sequences must not be used again. */
+        return begin_epoch(s, now_s, e);
     }
-    s->next = s->segments[s->count - 1].next;
-    s->acked = s->acked < s->next ? s->acked : s->next - 1;
-    s->saved_acked = s->acked;
-    s->durable = s->next - 1;
     return reopen_last(s, e);
-}
-
-static void read_close(struct stream *s)
-{
-    if (s->read_fd >= 0) {
-        (void)close(s->read_fd);
-    }
-    s->read_fd = -1;
 }
 
 void stream_close(struct stream *s)
@@ -217,7 +258,7 @@ void stream_close(struct stream *s)
 int stream_append(struct stream *s, const void *bytes, size_t len, uint64_t *sequence,
                   struct err *e)
 {
-    if (s->segments[s->count - 1].size >= s->segment_max && begin_segment(s, e) != 0) {
+    if (s->segments[s->count - 1].size >= s->segment_max && rotate(s, e) != 0) {
         return -1;
     }
     if (segment_append(&s->segments[s->count - 1], s->write_fd, s->next, bytes, len, e) != 0) {
@@ -299,8 +340,8 @@ static int read_from(struct stream *s, uint64_t from, uint64_t *sequence, void *
         if (got == 1) {
             continue;
         }
-        if (index + 1 >= s->count) {
-            return got; /* damage in the last segment is the caller's to tell */
+        if (index + 1 >= s->count && (got == 0 || rotate(s, NULL) != 0)) {
+            return got;
         }
         if (read_open(s, ++index, e) != 0) {
             return -1;
@@ -392,9 +433,10 @@ uint64_t stream_drop_oldest(struct stream *s, bool acknowledged_only)
     if (waits && last > s->dropped_upto) {
         s->dropped_upto = last;
     }
+    struct err e = {0};
     s->saved_acked = UINT64_MAX; /* the state goes to disk before the file goes away */
-    if (stream_save(s, NULL) != 0) {
-        return 0;
+    if (stream_save(s, &e) != 0 && e.sys != ENOSPC) {
+        return 0; /* on a full disk the file goes first: that is what makes the room */
     }
     if (s->read_first == oldest.first) {
         read_close(s);

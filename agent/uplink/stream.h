@@ -48,6 +48,11 @@ void stream_skip(struct stream *s, bool for_room);
 
 /* Everything written so far is durable up to `upto` (the caller has called fdatasync). */
 void stream_set_durable(struct stream *s, uint64_t upto);
+/*
+ * fdatasync has failed, and what the kernel still shows may be gone tomorrow: everything that is
+ * not yet durable becomes a gap, and a new segment begins.
+ */
+int stream_distrust(struct stream *s, struct err *e);
 /* The centre has committed up to `upto`; more than was ever written is ignored. */
 void stream_ack(struct stream *s, uint64_t upto);
 /* Writes what was acknowledged to the state file if it changed: once in a while, and at the end. */

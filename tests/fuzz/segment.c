@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     bool torn;
     int fd = memfd_create("segment", MFD_CLOEXEC);
     FUZZ_CHECK(fd >= 0 && write(fd, bytes, len) == (ssize_t)len);
-    if (segment_scan(fd, &s, &torn, NULL) == 0) {
+    if (segment_scan(fd, SEGMENT_SEQUENCE_MAX, &s, &torn, NULL) == 0) {
         FUZZ_CHECK(s.size <= len && torn == (s.size != len));
         read_all(fd, &s);
     }

@@ -13,10 +13,13 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -272,6 +275,102 @@ static void a_lost_folder_begins_a_later_epoch_than_its_state_tells(void **state
     spool_close(s);
 }
 
+static void what_a_failed_sync_left_in_doubt_is_a_gap(void **state)
+{
+    (void)state;
+    struct spool *s = open_spool(4 * MIB);
+    append_many(s, STREAM_FLOW, 3, 40);
+    uint64_t seq = 0;
+    assert_int_equal(spool_append(s, STREAM_FLOW, "lost", 4, &seq, NULL), 0);
+    struct spool_sync job;
+    assert_true(spool_sync_begin(s, STREAM_FLOW, &job));
+    spool_sync_run(&job);
+    job.failed = EIO;
+    spool_sync_end(s, &job);
+    assert_int_equal(spool_append(s, STREAM_FLOW, "kept", 4, &seq, NULL), 0);
+    assert_int_equal(seq, 5);
+    sync_all(s, STREAM_FLOW);
+    struct stream_batch b = read_from(s, STREAM_FLOW, 1);
+    assert_int_equal(b.count, 5);
+    assert_int_equal(b.last, 5);
+    size_t len = 0;
+    struct gap gap;
+    const uint8_t *record = record_at(&b, 3, &len);
+    assert_int_equal(gap_unpack(record, len, &gap, NULL), 0);
+    assert_int_equal(gap.from, 4);
+    assert_int_equal(gap.to, 4);
+    struct spool_stats stats;
+    spool_stats(s, &stats);
+    assert_int_equal(stats.dropped, 1);
+    spool_close(s);
+    s = open_spool(4 * MIB);
+    b = read_from(s, STREAM_FLOW, 1);
+    assert_int_equal(b.count, 5);
+    spool_close(s);
+}
+
+static void damage_in_the_last_segment_does_not_hold_up_what_follows(void **state)
+{
+    (void)state;
+    struct spool *s = open_spool(4 * MIB);
+    append_many(s, STREAM_ALERT, 3, 40);
+    char path[128];
+    snprintf(path, sizeof path, "%s/alert/00000000000000000001.seg", folder);
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, "?", 1, SEGMENT_HEAD_SIZE + SEGMENT_RECORD_HEAD_SIZE + 60), 1);
+    (void)close(fd);
+    struct stream_batch b = read_from(s, STREAM_ALERT, 1);
+    assert_int_equal(b.last, 1);
+    append_many(s, STREAM_ALERT, 1, 40);
+    b = read_from(s, STREAM_ALERT, 2);
+    assert_int_equal(b.count, 2);
+    assert_int_equal(b.last, 4);
+    size_t len = 0;
+    const uint8_t *record = record_at(&b, 0, &len);
+    assert_true(gap_is(record, len));
+    spool_close(s);
+}
+
+/* A file system of two megabytes, seen by this process alone. */
+static bool small_disk(void)
+{
+    char options[] = "size=2m";
+    return geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
+           mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("tmpfs", folder, "tmpfs", 0, options) == 0;
+}
+
+static void on_a_full_disk_flows_make_room_for_alerts(void **state)
+{
+    (void)state;
+    if (!small_disk()) {
+        skip(); /* needs root */
+    }
+    struct spool *s = open_spool(16 * MIB);
+    append_many(s, STREAM_FLOW, 4000, 1000);
+    struct spool_stats stats;
+    spool_stats(s, &stats);
+    assert_true(stats.dropped > 0);
+    uint64_t seq = 0;
+    for (unsigned i = 1; i <= 100; i++) {
+        struct err e = {0};
+        if (spool_append(s, STREAM_ALERT, "alert", 5, &seq, &e) != 0) {
+            fail_msg("%s", e.what);
+        }
+        assert_int_equal(seq, i);
+    }
+    sync_all(s, STREAM_ALERT);
+    assert_int_equal(read_from(s, STREAM_ALERT, 1).count, 100);
+    uint64_t next = 1;
+    struct stream_batch b;
+    while ((b = read_from(s, STREAM_FLOW, next)).count > 0) {
+        next = b.last + 1;
+    }
+    assert_true(next > 1);
+    spool_close(s);
+    assert_int_equal(umount(folder), 0);
+}
+
 int main(void)
 {
 #define SPOOL_TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_tree)
@@ -284,6 +383,9 @@ int main(void)
         SPOOL_TEST(damage_in_the_middle_is_a_gap_and_the_rest_is_read),
         SPOOL_TEST(a_centre_that_knows_more_makes_a_new_epoch),
         SPOOL_TEST(a_lost_folder_begins_a_later_epoch_than_its_state_tells),
+        SPOOL_TEST(what_a_failed_sync_left_in_doubt_is_a_gap),
+        SPOOL_TEST(damage_in_the_last_segment_does_not_hold_up_what_follows),
+        SPOOL_TEST(on_a_full_disk_flows_make_room_for_alerts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
