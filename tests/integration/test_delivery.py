@@ -93,23 +93,21 @@ def test_every_accepted_record_is_stored_once_across_kills_under_load(lab):
     time.sleep(8)
     for name in names:
         assert lab.agents[name].stop() == 0
-    # What a stopped agent could not send waits in its spool: a last start empties it.
-    for name in names:
-        lab.agents[name].start()
-    wait_for(lambda: all((api.instance(name) or {}).get("spool_age_s", 99) < 5
-                         and (api.instance(name) or {}).get("state") in ("up", "degraded")
-                         for name in names), 60, "the spools are empty")
-    for name in names:
-        assert lab.agents[name].stop() == 0
 
     def settled():
         return all(not (promised - reported_gaps(lab, name, stream)
                         - set(stored(lab, name, stream)))
                    for name in names for stream, promised in read_ledger(lab.ledgers[name]).items())
-    try:
-        wait_for(settled, 10, "all is stored", step=1)
-    except AssertionError:
-        pass  # the kills may have taken one record in hand: counted below
+    # What a stopped agent could not send waits in its spool: the next start sends it. The kills
+    # may have taken one record in hand, so this need not come to nothing: that is counted below.
+    for _ in range(3):
+        if settled():
+            break
+        for name in names:
+            lab.agents[name].start()
+        time.sleep(8)
+        for name in names:
+            assert lab.agents[name].stop() == 0
     for name in names:
         counts = assert_ledger_holds(lab, name, control_kills[name])
         print(name, counts)

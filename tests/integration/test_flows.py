@@ -25,6 +25,8 @@ def site(shared_lab):
                          "--address=/example.test/192.0.2.7", "--user=root"]).start()
     lab.agent("pisa-1", "lo", capture=f"filter = port {web} or (host {DNS_SERVER} and port {dns})")
     wait_for(lambda: (api.instance("pisa-1") or {}).get("state") == "up", 20, "pisa-1 is up")
+    wait_for(lambda: any(source["state"] == "running" for row in api.get(
+        "/instances/pisa-1/query?op=status")["rows"] for source in row["sources"]), 10, "it captures")
     return lab, api, web, dns
 
 

@@ -54,10 +54,8 @@ def test_a_garbled_token_is_refused_with_the_remedy(centre):
     bad.write_text("pkt1.this-is-not-a-token\n")
     bad.chmod(0o600)
     agent = lab.agent("garbled", f"file:{lab.capture}?loop", token=bad)
-    wait_for(lambda: "token" in agent.text() and ("refused" in agent.text()
-                                                  or "not a token" in agent.text()
-                                                  or agent.child.poll() is not None),
-             15, "the log names the token")
+    wait_for(lambda: "refuses the token" in agent.text() and "picketctl agent add" in agent.text(),
+             15, "the log names the token and the remedy")
     agent.stop()
 
 
@@ -85,7 +83,7 @@ def test_another_agents_token_is_refused(centre):
     lab, api = centre
     token = lab.token("lucca-1", "lucca")
     agent = lab.agent("siena-1", f"file:{lab.capture}?loop", token=token)
-    wait_for(lambda: "refused" in agent.text() or "lucca-1" in agent.text(), 20,
+    wait_for(lambda: "refuse" in agent.text() or "lucca-1" in agent.text(), 20,
              "the agent's log tells the refusal")
     agent.stop()
     assert (api.instance("siena-1") or {}).get("state") not in ("up", "degraded")

@@ -8,19 +8,20 @@ import pytest
 from lab import TOP
 
 RELEASE_AGENT = TOP / "build/release/agent/picket-agent"
+DEEDS = ["open /etc/shadow", "create a file", "execve", "socket inet", "socket packet",
+         "socket unix", "fork"]
 
 
-@pytest.mark.skipif(not RELEASE_AGENT.exists(), reason="no release build in build/release")
-@pytest.mark.parametrize("deed", ["open", "execve", "socket"])
-def test_the_engine_cannot(deed):
-    done = subprocess.run([RELEASE_AGENT, "--sandbox-test", deed], capture_output=True, text=True,
-                          timeout=20)
+@pytest.fixture(scope="module")
+def said():
+    if not RELEASE_AGENT.exists():
+        pytest.skip("no release build in build/release")
+    done = subprocess.run([RELEASE_AGENT, "--sandbox-test"], capture_output=True, text=True,
+                          timeout=30)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "refused" in done.stdout
+    return done.stdout.splitlines()
 
 
-@pytest.mark.skipif(not RELEASE_AGENT.exists(), reason="no release build in build/release")
-def test_the_engine_may_still_do_its_work():
-    done = subprocess.run([RELEASE_AGENT, "--sandbox-test", "clock"], capture_output=True,
-                          text=True, timeout=20)
-    assert done.returncode == 0 and "allowed" in done.stdout
+@pytest.mark.parametrize("deed", DEEDS)
+def test_the_engine_cannot(said, deed):
+    assert any(line.startswith(f"{deed}: refused") for line in said), said
