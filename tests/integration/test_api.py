@@ -3,8 +3,12 @@
 import contextlib
 import gzip
 import json
+import os
 import re
+import signal
 import socket
+import ssl
+import subprocess
 import time
 
 import pytest
@@ -542,3 +546,56 @@ def test_five_refused_sign_ins_make_the_next_one_wait(lab):
     status, headers, data = api.request("POST", "/api/v1/session", {"user": "z", "password": "y"})
     assert (status, json.loads(data)["error"]["code"]) == (429, "too_many")
     assert 0 < int(headers["Retry-After"]) <= 60
+
+
+def test_over_tls_the_cookie_is_secure_and_large_answers_come_whole(lab):
+    lab.start_centre()
+    lab.aggregator.stop()
+    cert, key = lab.dir / "web.crt", lab.dir / "web.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-keyout", key, "-out", cert], check=True,
+                   capture_output=True)
+    config = lab.dir / "aggregator.conf"
+    config.write_text(config.read_text() + f"cert = {cert}\nkey = {key}\n")
+    lab.aggregator.start()
+    context = ssl.create_default_context(cafile=cert)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+
+    def ask(text):
+        with socket.create_connection(("127.0.0.1", lab.http_port), timeout=5) as plain:
+            with context.wrap_socket(plain, server_hostname="localhost") as link:
+                assert link.selected_alpn_protocol() == "http/1.1"
+                link.sendall(text.encode())
+                return b"".join(iter(lambda: link.recv(65536), b"")).split(b"\r\n\r\n", 1)
+
+    def ready():
+        with contextlib.suppress(OSError):
+            return b" 200 " in ask("GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")[0]
+
+    wait_for(ready, 20, "it answers over TLS")
+    body = json.dumps({"user": "admin", "password": lab.password_file.read_text().strip()})
+    head, _ = ask("POST /api/v1/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                  f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}")
+    assert b" 200 " in head and b"; Secure" in head and b"strict-transport-security: " in head
+    path = page_file()
+    data = ask(f"GET /assets/{path.name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")[1]
+    assert data == path.read_bytes()
+
+
+def test_it_ends_in_three_seconds_although_the_database_hangs(lab):
+    api = lab.start_centre()
+    lab.database.kill(signal.SIGSTOP)
+    backends = [int(row) for row in subprocess.run(
+        ["pgrep", "-P", str(lab.database.pid)], capture_output=True, text=True).stdout.split()]
+    try:
+        for pid in backends:
+            os.kill(pid, signal.SIGSTOP)
+        with contextlib.suppress(OSError):
+            api.request("GET", "/api/v1/alerts", timeout=0.5)
+        start = time.monotonic()
+        assert lab.aggregator.stop(10) == 0
+        assert time.monotonic() - start < 3.5
+    finally:
+        for pid in [*backends, lab.database.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
