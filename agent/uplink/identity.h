@@ -33,3 +33,5 @@ int identity_enrol(struct identity *id, const char *jwt, struct err *e);
  * buf of IDENTITY_TOKEN_SIZE holds a secret then.
  */
 int identity_token(const char *file, char *buf, struct err *e);
+/* Refuses a token that cannot be one of the centre's, or was made for another agent. */
+int identity_token_check(const char *token, const char *name, struct err *e);

@@ -120,6 +120,7 @@ static void begin_enrolment(struct uplink *u)
     char token[IDENTITY_TOKEN_SIZE], subject[SUBJECT_SIZE];
     u->token_ms = now_ms(u) + TOKEN_AGAIN_MS;
     if (identity_token(u->token_file, token, &e) != 0 ||
+        identity_token_check(token, u->name, &e) != 0 ||
         enrol_begin(&u->enrol, &u->identity, token, &e) != 0) {
         log_error(&e, "this agent cannot enrol; it captures and keeps what it sees");
         return;

@@ -130,6 +130,19 @@ static void what_is_no_token_is_refused_without_being_shown(void **state)
     assert_null(strstr(e.what, "hunter2"));
 }
 
+static void a_token_that_the_centre_did_not_make_for_this_agent_is_refused(void **state)
+{
+    struct scene *s = *state;
+    struct err e = {0};
+    char token[CREDS_JWT_SIZE + 8] = "pkt1.";
+    assert_int_equal(identity_token_check("pkt1.garbled", "pisa", &e), -1);
+    assert_non_null(strstr(e.what, "picketctl agent add pisa"));
+    mint("rome", &s->id.key, token + 5, CREDS_JWT_SIZE);
+    assert_int_equal(identity_token_check(token, "pisa", &e), -1);
+    assert_non_null(strstr(e.what, "made for rome"));
+    assert_int_equal(identity_token_check(token, "rome", &e), 0);
+}
+
 static void a_question_is_asked_every_two_seconds(void **state)
 {
     struct scene *s = *state;
@@ -187,6 +200,7 @@ int main(void)
         SCENE(an_agent_that_was_renamed_is_told_so),
         SCENE(a_token_is_read_from_its_file_or_the_environment),
         SCENE(what_is_no_token_is_refused_without_being_shown),
+        SCENE(a_token_that_the_centre_did_not_make_for_this_agent_is_refused),
         SCENE(a_question_is_asked_every_two_seconds),
         SCENE(only_an_answer_with_our_nonce_counts),
         SCENE(a_refusal_is_told_and_the_next_question_waits),
