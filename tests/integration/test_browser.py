@@ -23,7 +23,8 @@ def start_three(lab):
     for name, source in sources.items():
         lab.agent(name, source, site=name.split("-")[0])
     for name in sources:
-        wait_for(lambda: (api.instance(name) or {}).get("state") == "up", 30, f"{name} is up")
+        wait_for(lambda: ((api.instance(name) or {}).get("throughput_bps") or 0) > 0, 40,
+                 f"{name} tells its throughput")
     return list(sources)
 
 
