@@ -54,7 +54,7 @@ static void hear_hello(struct fleet *f, struct instance *i, const struct message
     bool same = strcmp(i->boot, hello.boot) == 0;
     (void)snprintf(evidence, sizeof evidence, "hello of %s, version %s, %s", hello.host,
                    hello.version, same ? "same start" : "new start"); /* cut is fine */
-    i->unseen_client = false; /* said on a connection that has just been made */
+    instance_client_greeted(i);
     COPY_TEXT(i->boot, hello.boot);
     COPY_TEXT(i->version, hello.version);
     (void)judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_HELLO}, now_ns, evidence);

@@ -201,6 +201,11 @@ bool instance_client_went(struct instance *i, uint64_t client)
     return i->client_count == 0 && !i->unseen_client;
 }
 
+void instance_client_greeted(struct instance *i)
+{
+    i->unseen_client = i->unseen_client && i->client_count == 0;
+}
+
 void instance_clients_unknown(struct instance *i)
 {
     i->client_count = 0;

@@ -77,6 +77,8 @@ bool instances_has_good_key(const struct instances *set, int32_t id);
 void instance_client_came(struct instance *i, uint64_t client);
 /* True when this was the last one, so that the agent is gone. */
 bool instance_client_went(struct instance *i, uint64_t client);
+/* It said hello, as it does on a connection just made: if one is known, that is the one. */
+void instance_client_greeted(struct instance *i);
 /* Events may have been missed: it may have a connection that is not known. */
 void instance_clients_unknown(struct instance *i);
 

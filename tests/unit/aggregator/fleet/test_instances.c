@@ -171,6 +171,25 @@ static void a_connection_that_came_before_the_centre_may_end_too(void **state)
     assert_true(instance_client_went(i, 1));
 }
 
+static void a_hello_without_a_known_connection_came_on_one_that_nobody_told_us_of(void **state)
+{
+    (void)state;
+    struct instance *i = add(7, "pisa-1");
+    instance_client_greeted(i);
+    instance_client_came(i, 9);
+    assert_false(instance_client_went(i, 9));
+    assert_true(instance_client_went(i, 1));
+}
+
+static void a_hello_after_a_log_in_came_on_that_connection(void **state)
+{
+    (void)state;
+    struct instance *i = add(7, "pisa-1");
+    instance_client_came(i, 1);
+    instance_client_greeted(i);
+    assert_true(instance_client_went(i, 1));
+}
+
 static void more_connections_than_are_kept_push_out_the_oldest(void **state)
 {
     (void)state;
@@ -205,6 +224,11 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_connection_that_came_before_the_centre_may_end_too,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_hello_without_a_known_connection_came_on_one_that_nobody_told_us_of, set_up,
+            tear_down),
+        cmocka_unit_test_setup_teardown(a_hello_after_a_log_in_came_on_that_connection, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(more_connections_than_are_kept_push_out_the_oldest, set_up,
                                         tear_down),
     };
