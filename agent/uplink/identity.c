@@ -151,17 +151,15 @@ int identity_token_check(const char *token, const char *name, struct err *e)
 {
     struct creds_claims claims;
     if (creds_jwt_claims(token + sizeof TOKEN_PREFIX - 1, &claims, e) != 0) {
-        return err_set(
-            e, ERR_CONFIG,
-            "the agent refuses the token: it is cut short or garbled; make a new one with "
-            "picketctl agent add %s",
-            name);
+        return err_set(e, ERR_CONFIG,
+                       "the token is refused: it is cut short or garbled; make a new one with "
+                       "picketctl agent add %s",
+                       name);
     }
     if (strcmp(claims.name, name) != 0) {
-        return err_set(
-            e, ERR_CONFIG,
-            "the agent refuses the token: it was made for %s, but this agent is called %s",
-            claims.name, name);
+        return err_set(e, ERR_CONFIG,
+                       "the token is refused: it was made for %s, but this agent is called %s",
+                       claims.name, name);
     }
     return 0;
 }
