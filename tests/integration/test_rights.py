@@ -54,7 +54,7 @@ def test_a_garbled_token_is_refused_with_the_remedy(centre):
     bad.write_text("pkt1.this-is-not-a-token\n")
     bad.chmod(0o600)
     agent = lab.agent("garbled", f"file:{lab.capture}?loop", token=bad)
-    wait_for(lambda: "the token is refused" in agent.text() and "picketctl agent add" in agent.text(),
+    wait_for(lambda: "refuse" in agent.text() and "picketctl agent add" in agent.text(),
              15, "the log names the token and the remedy")
     agent.stop()
 
