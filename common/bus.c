@@ -179,14 +179,12 @@ struct bus *bus_open(const struct bus_options *options, struct err *e)
         bus_free(bus);
         return NULL;
     }
-    pthread_t keeper;
     bus->refs = 2; /* the caller and the keeper */
-    if (pthread_create(&keeper, NULL, bus_keep, bus) != 0) {
+    if (pthread_create(&bus->keeper, NULL, bus_keep, bus) != 0) {
         bus_free(bus);
         (void)err_set(e, ERR_NOMEM, "cannot start the bus's thread");
         return NULL;
     }
-    (void)pthread_detach(keeper); /* bus_close waits by keeper_ended */
     return bus;
 }
 
@@ -207,7 +205,10 @@ void bus_close(struct bus *bus)
     while (bus->inside > 0 || (!bus->keeper_ended && !bus->keeper_away)) {
         (void)pthread_cond_wait(&bus->changed, &bus->lock);
     }
+    bool ended = bus->keeper_ended;
     bus_unlock(bus);
+    /* Not before its thread is gone: OpenSSL's part of one must not end beside the process's. */
+    (void)(ended ? pthread_join(bus->keeper, NULL) : pthread_detach(bus->keeper)); /* it is ours */
     bus_unref(bus);
 }
 

@@ -41,6 +41,7 @@ struct bus {
     bool new_credentials; /* cuts a wait short */
     bool closing;         /* no call-back begins any more */
     bool stop;            /* the keeper is to end */
+    pthread_t keeper;     /* joined or detached by bus_close */
     bool keeper_away;     /* it is inside a connection attempt, which cannot be cut short */
     bool keeper_ended;
     unsigned inside;      /* call-backs that run now */
