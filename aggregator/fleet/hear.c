@@ -54,6 +54,7 @@ static void hear_hello(struct fleet *f, struct instance *i, const struct message
     bool same = strcmp(i->boot, hello.boot) == 0;
     (void)snprintf(evidence, sizeof evidence, "hello of %s, version %s, %s", hello.host,
                    hello.version, same ? "same start" : "new start"); /* cut is fine */
+    i->greeted_ns = now_ns;
     instance_client_greeted(i);
     COPY_TEXT(i->boot, hello.boot);
     COPY_TEXT(i->version, hello.version);
@@ -239,6 +240,9 @@ static enum parting parting_of(const char *reason)
     return PARTING_CLOSED;
 }
 
+/* Hello and log-in event come on two connections: this long after a hello, a log-in is its own. */
+#define GREETING_RACE_NS (2ull * NS_PER_S)
+
 void hear_login(struct fleet *f, const struct fleet_login *login, uint64_t now_ns)
 {
     struct instance *i = instances_by_key(&f->instances, login->nkey);
@@ -247,6 +251,9 @@ void hear_login(struct fleet *f, const struct fleet_login *login, uint64_t now_n
     }
     if (login->connected) {
         instance_client_came(i, login->client_id);
+        if (i->greeted_ns != 0 && now_ns - i->greeted_ns < GREETING_RACE_NS) {
+            instance_client_greeted(i); /* its hello has overtaken the news of its log-in */
+        }
         COPY_TEXT(i->address, login->address);
         i->watch_sent_ns = 0;
         (void)judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_CONNECTED}, now_ns,

@@ -31,6 +31,7 @@ struct instance {
     unsigned centre_alerts;        /* engaged by the centre about it */
     uint64_t clients[CLIENTS_MAX]; /* its connections that are known, oldest first */
     unsigned client_count;
+    uint64_t greeted_ns;          /* monotonic time of its last hello; 0: none yet */
     bool unseen_client;           /* it may have one that came while nobody told us */
     char address[ADDR_TEXT_SIZE]; /* it last logged in from; "" when not known */
     bool hello_pending;           /* its hello waits for the database */
