@@ -3,6 +3,8 @@
 
 CHECK_UP_S=60      # for the agents to be Up
 CHECK_TRAFFIC_S=30 # for traffic to be seen
+# nDPI knows DNS by its port, so the test's server has the port and an address of its own.
+CHECK_DNS_SERVER=127.53.53.53
 
 check_get() {
     curl -sS --max-time 10 -b "$check_dir/cookies" "${url}api/v1/$1"
@@ -49,26 +51,25 @@ instances_have_traffic() {
 # A little traffic on loopback: a page by HTTP, a name by DNS.
 make_traffic() {
     curl -sS -o /dev/null --max-time 5 "http://127.0.0.1:$check_web/" || return 1
-    dig +tries=1 +time=2 @127.0.0.1 -p "$check_dns" www.example.test >/dev/null
+    dig +tries=1 +time=2 "@$CHECK_DNS_SERVER" www.example.test >/dev/null
 }
 
 start_servers() {
     check_web=$(free_port 18080)
-    check_dns=$(free_port 15353)
     (cd "$check_dir" && exec /usr/bin/python3 -m http.server "$check_web" --bind 127.0.0.1) \
         >/dev/null 2>&1 9>&- &
     check_servers=($!)
     dnsmasq --keep-in-foreground --conf-file=/dev/null --no-hosts --no-resolv --pid-file= \
-        --bind-interfaces --listen-address=127.0.0.1 --port="$check_dns" --user="$(id -un)" \
+        --bind-interfaces --listen-address="$CHECK_DNS_SERVER" --user="$(id -un)" \
         --address=/example.test/192.0.2.7 >/dev/null 2>&1 9>&- &
     check_servers+=($!)
 }
 
-# The same question that the console asks: this flow, live from the agent.
+# drill_down_shows SERVER PORT PROTOCOL: what the console asks, answered live by the agent.
 drill_down_shows() {
     make_traffic || return 1
-    [ "$(check_get "instances/live/query?op=flows&port=$1&limit=5" |
-        json "any(row['protocol'] == '$2' for row in a.get('rows', [])) and a['live']")" = True ]
+    [ "$(check_get "instances/live/query?op=flows&server=$1&port=$2&limit=5" |
+        json "any(row['protocol'] == '$3' for row in a.get('rows', [])) and a['live']")" = True ]
 }
 
 check_steps() {
@@ -77,8 +78,10 @@ check_steps() {
         start_servers &&
         within 10 'the test servers answer' make_traffic &&
         within $CHECK_TRAFFIC_S 'traffic at all three' instances_have_traffic &&
-        within 10 "a curl as HTTP in the live instance's flows" drill_down_shows "$check_web" HTTP &&
-        within 10 "a dig as DNS in the live instance's flows" drill_down_shows "$check_dns" DNS
+        within 10 "a curl as HTTP in the live instance's flows" \
+            drill_down_shows 127.0.0.1 "$check_web" HTTP &&
+        within 10 "a dig as DNS in the live instance's flows" \
+            drill_down_shows "$CHECK_DNS_SERVER" 53 DNS
 }
 
 # Ends everything and looks for what is left: processes that run programs of the demo.
