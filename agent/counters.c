@@ -132,6 +132,9 @@ static void app_add(struct interval *i, const struct account *a)
 
 void counters_account(struct counters *c, const struct account *a)
 {
+    if (account_only_ends(a)) {
+        return; /* nothing to count */
+    }
     struct interval *i = a->at_ns < c->next.start_ns ? &c->current : &c->next;
     sum_add(&i->total, a, DIR_S2C);
     if (a->source < COUNTERS_SOURCES_MAX) {

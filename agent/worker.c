@@ -90,7 +90,7 @@ static void on_due(struct flow *f, unsigned due, void *arg)
 static void retire(struct worker *w, struct flow *f)
 {
     flow_end(f, FLOW_IDLE, w->clock_ns);
-    if (f->account_open) {
+    if (flow_owes_account(f)) {
         emit_account(&w->emitter, f, w->clock_ns);
     }
     remove_flow(w, f);
@@ -291,7 +291,7 @@ bool worker_finish(struct worker *w, unsigned limit)
             return true;
         }
         flow_end(f, FLOW_EVICTED, w->clock_ns);
-        if (f->account_open) {
+        if (flow_owes_account(f)) {
             emit_account(&w->emitter, f, w->clock_ns);
         }
         remove_flow(w, f);

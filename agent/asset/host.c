@@ -80,6 +80,9 @@ static struct host *host_take(struct host_table *t, const struct account *a,
         return NULL;
     }
     struct host_key key = {.addr = *addr, .vlan = a->key.vlan, .family = a->key.family};
+    if (account_only_ends(a)) {
+        return table_get(t->hosts, &key); /* NULL when the host was forgotten meanwhile */
+    }
     bool made = false;
     struct host *h = table_put(t->hosts, &key, &made);
     if (h == NULL) {

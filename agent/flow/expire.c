@@ -137,7 +137,7 @@ static unsigned judge(struct flow_expiry *x, struct flow *f, uint64_t now_ns)
         }
     }
     bool over = f->account_open && now_ns >= f->account_ns + x->limits.account;
-    if (over || (f->account_open && (due & (FLOW_DUE_FINAL | FLOW_DUE_REMOVE)) != 0)) {
+    if (over || (flow_owes_account(f) && (due & (FLOW_DUE_FINAL | FLOW_DUE_REMOVE)) != 0)) {
         due |= FLOW_DUE_ACCOUNT;
     }
     return due;

@@ -102,7 +102,7 @@ void flow_fill_account(struct flow *f, uint64_t now_ns, struct account *a)
         .server_mac = f->server_mac,
         .source = f->source,
         .begins = !f->account_begun,
-        .ends = f->end_ns != 0,
+        .ends = f->end_ns != 0 && !f->account_ended,
     };
     for (unsigned dir = 0; dir < 2; dir++) {
         bytes[dir] = f->sum.bytes[dir] - f->accounted.bytes[dir];
@@ -114,4 +114,5 @@ void flow_fill_account(struct flow *f, uint64_t now_ns, struct account *a)
     f->accounted = f->sum;
     f->account_open = false;
     f->account_begun = true;
+    f->account_ended = f->end_ns != 0;
 }

@@ -13,5 +13,5 @@ void flow_fill_totals(const struct flow_table *t, const struct flow *f, const ch
 /* Marks everything so far as told, once the record is safely in its ring. */
 void flow_mark_reported(struct flow *f, uint64_t now_ns);
 
-/* Fills an account of the period that is open, and closes that period. */
+/* Fills an account of the period that is open, or only of the flow's end; closes that period. */
 void flow_fill_account(struct flow *f, uint64_t now_ns, struct account *a);

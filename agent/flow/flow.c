@@ -118,6 +118,11 @@ bool flow_has_news(const struct flow *f)
            f->sum.packets[1] != f->reported.packets[1];
 }
 
+bool flow_owes_account(const struct flow *f)
+{
+    return f->account_open || (f->end_ns != 0 && f->account_begun && !f->account_ended);
+}
+
 uint64_t flow_bps(const struct flow *f, uint64_t now_ns)
 {
     const uint64_t fresh_ns = 5000000000ull; /* two account periods and a little */

@@ -44,6 +44,7 @@ struct flow {
     uint8_t source;       /* index of the capture source */
     bool account_open;    /* bytes came since the last account record */
     bool account_begun;   /* its first account record has left */
+    bool account_ended;   /* and the one that tells its end */
     bool final_sent;      /* its final flow record has left */
     uint8_t confidence;
     struct dpi_flow dpi;
@@ -81,6 +82,8 @@ bool flow_note(struct flow *f, const struct packet *p, enum flow_dir dir);
 void flow_end(struct flow *f, enum flow_status status, uint64_t now_ns);
 /* True when packets came since the flow's last record. */
 bool flow_has_news(const struct flow *f);
+/* True when an account has to leave before the flow does: traffic, or its end, is untold. */
+bool flow_owes_account(const struct flow *f);
 /* Bits/s over the last account period, 0 once that is long past. */
 uint64_t flow_bps(const struct flow *f, uint64_t now_ns);
 /* True when the packet is the SYN of another connection on the same addresses and ports. */

@@ -7,6 +7,7 @@
 
 #include "common/wire/flows.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum record_kind {
@@ -28,7 +29,8 @@ struct record {
 _Static_assert(sizeof(struct record) <= 1024, "a ring record is at most 1 KiB");
 
 /*
- * Bytes and packets of one flow since its last account record, at most ACCOUNT_PERIOD_MS ago.
+ * Bytes and packets of one flow since its last account record, at most ACCOUNT_PERIOD_MS ago. A
+ * flow that fell silent tells its end in one without packets.
  * Its ring is apart from the flow ring, so that accounts never push out flows.
  */
 enum { ACCOUNT_PERIOD_MS = 2000 };
@@ -42,9 +44,15 @@ struct account {
     uint32_t packets[2];
     uint8_t source; /* index of the capture source */
     uint8_t begins; /* 1 in the flow's first account */
-    uint8_t ends;   /* 1 in its last */
+    uint8_t ends;   /* 1 in the first after its end; stragglers may follow */
     uint8_t padding;
     char app[PROTO_NAME_SIZE]; /* what is known so far; "Unknown" before the verdict */
 };
 
 _Static_assert(sizeof(struct account) <= 192, "an account fits its slot");
+
+/* True for the account of a flow that fell silent: it tells the end and no traffic. */
+static inline bool account_only_ends(const struct account *a)
+{
+    return a->ends && a->packets[DIR_C2S] == 0 && a->packets[DIR_S2C] == 0;
+}

@@ -254,6 +254,21 @@ static void the_end_tells_what_is_open(void **state)
     counters_free(c);
 }
 
+static void the_end_of_a_silent_flow_is_no_traffic(void **state)
+{
+    (void)state;
+    struct counters *c = counters_at(START_NS);
+    struct account a = {.at_ns = second(1), .ends = 1, .app = "DNS"};
+    a.key.family = ADDR_IPV4;
+    counters_account(c, &a);
+    counters_flush(c, &gauges);
+    for (size_t i = 0; i < told.count; i++) {
+        assert_int_not_equal(told.records[i].kind, COUNTER_APP);
+        assert_int_not_equal(told.records[i].kind, COUNTER_HOST);
+    }
+    counters_free(c);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, forget)
@@ -269,6 +284,7 @@ int main(void)
         TEST(a_long_sleep_makes_a_gap_and_no_flood),
         TEST(a_clock_set_back_goes_on_from_there),
         TEST(the_end_tells_what_is_open),
+        cmocka_unit_test_setup(the_end_of_a_silent_flow_is_no_traffic, forget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,6 +221,24 @@ static void the_site_counts_hosts_seen_in_the_last_five_minutes(void **state)
     host_table_free(t);
 }
 
+static void a_silent_end_counts_down_and_brings_no_forgotten_host_back(void **state)
+{
+    (void)state;
+    struct host_table *t = table_of(16);
+    struct account begins = account_of("10.0.0.1", "192.0.2.1", START_NS);
+    struct account ends = account_of("10.0.0.1", "192.0.2.9", START_NS);
+    ends.begins = 0;
+    ends.ends = 1;
+    memset(ends.bytes, 0, sizeof ends.bytes);
+    memset(ends.packets, 0, sizeof ends.packets);
+    host_table_account(t, &begins);
+    assert_int_equal(host_at(t, "10.0.0.1")->flows, 1);
+    host_table_account(t, &ends);
+    assert_int_equal(host_at(t, "10.0.0.1")->flows, 0);
+    assert_null(host_at(t, "192.0.2.9"));
+    host_table_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +253,7 @@ int main(void)
         cmocka_unit_test(a_remote_host_is_forgotten_before_a_local_one),
         cmocka_unit_test(a_server_is_named_by_its_clients_but_not_by_dns),
         cmocka_unit_test(the_site_counts_hosts_seen_in_the_last_five_minutes),
+        cmocka_unit_test(a_silent_end_counts_down_and_brings_no_forgotten_host_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

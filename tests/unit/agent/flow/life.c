@@ -33,6 +33,8 @@ struct scene {
     unsigned due; /* bits since last asked */
     uint64_t final_ns;
     uint64_t now_ns;
+    unsigned begun; /* accounts that said so */
+    unsigned ended;
 };
 
 static void on_due(struct flow *f, unsigned due, void *arg)
@@ -42,6 +44,8 @@ static void on_due(struct flow *f, unsigned due, void *arg)
     if ((due & FLOW_DUE_ACCOUNT) != 0) {
         struct account account;
         flow_fill_account(f, scene->now_ns, &account);
+        scene->begun += account.begins;
+        scene->ended += account.ends;
     }
     if ((due & FLOW_DUE_REPORT) != 0) {
         flow_mark_reported(f, scene->now_ns);
@@ -193,6 +197,33 @@ static void a_busy_flow_is_accounted_every_two_seconds_and_reported_every_minute
     end(&scene);
 }
 
+static void accounts_say_once_that_a_flow_fell_silent(void **state)
+{
+    (void)state;
+    struct scene scene = begin(PROTO_UDP, 0);
+    (void)pass(&scene, START + 40 * S);
+    assert_int_equal(flow_table_count(scene.table), 0);
+    assert_int_equal(scene.begun, 1);
+    assert_int_equal(scene.ended, 1);
+    end(&scene);
+}
+
+static void a_late_ack_does_not_end_a_flow_twice(void **state)
+{
+    (void)state;
+    struct scene scene = begin(PROTO_TCP, TCP_SYN);
+    struct packet rst = packet(PROTO_TCP, TCP_RST, START + 10 * MS);
+    struct packet late = packet(PROTO_TCP, TCP_ACK, START + 3 * S);
+    give(&scene, &rst, DIR_S2C);
+    (void)pass(&scene, START + 2 * S);
+    give(&scene, &late, DIR_C2S);
+    (void)pass(&scene, START + 20 * S);
+    assert_int_equal(flow_table_count(scene.table), 0);
+    assert_int_equal(scene.begun, 1);
+    assert_int_equal(scene.ended, 1);
+    end(&scene);
+}
+
 static void a_quiet_flow_gives_no_reports(void **state)
 {
     (void)state;
@@ -287,6 +318,8 @@ int main(void)
         cmocka_unit_test(a_closed_connection_is_told_at_once_and_stays_visible_for_ten_seconds),
         cmocka_unit_test(udp_ends_by_silence),
         cmocka_unit_test(a_busy_flow_is_accounted_every_two_seconds_and_reported_every_minute),
+        cmocka_unit_test(accounts_say_once_that_a_flow_fell_silent),
+        cmocka_unit_test(a_late_ack_does_not_end_a_flow_twice),
         cmocka_unit_test(a_quiet_flow_gives_no_reports),
         cmocka_unit_test(a_leap_of_a_year_ends_flows_and_not_the_program),
         cmocka_unit_test(the_budget_bounds_one_run),
