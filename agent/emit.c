@@ -5,27 +5,14 @@
 
 #define WAKE_PERIOD_NS 20000000ull /* control drains in bigger gulps, and no record waits long */
 
-bool emit_flow(struct emitter *em, struct flow *f, uint64_t now_ns)
-{
-    struct record *r = ring_reserve(em->lane->flows);
-    if (r == NULL) {
-        return false;
-    }
-    r->at_ns = now_ns;
-    r->new_risks = 0;
-    r->kind = RECORD_FLOW;
-    flow_fill_record(em->table, f, em->labels[f->source], &r->flow);
-    ring_commit(em->lane->flows);
-    flow_mark_reported(f, now_ns);
-    em->pending = true;
-    return true;
-}
-
 void emit_risks(struct emitter *em, struct flow *f, uint64_t now_ns)
 {
+    if ((f->risks & ~f->risks_told) == 0) {
+        return;
+    }
     struct record *r = ring_reserve(em->lane->flows);
     if (r == NULL) {
-        return; /* still untold: tried again with the flow's next news */
+        return; /* still untold: tried again with whatever the flow tells next */
     }
     r->at_ns = now_ns;
     r->new_risks = f->risks & ~f->risks_told;
@@ -42,8 +29,26 @@ void emit_risks(struct emitter *em, struct flow *f, uint64_t now_ns)
     em->urgent = true;
 }
 
+bool emit_flow(struct emitter *em, struct flow *f, uint64_t now_ns)
+{
+    emit_risks(em, f, now_ns);
+    struct record *r = ring_reserve(em->lane->flows);
+    if (r == NULL) {
+        return false;
+    }
+    r->at_ns = now_ns;
+    r->new_risks = 0;
+    r->kind = RECORD_FLOW;
+    flow_fill_record(em->table, f, em->labels[f->source], &r->flow);
+    ring_commit(em->lane->flows);
+    flow_mark_reported(f, now_ns);
+    em->pending = true;
+    return true;
+}
+
 void emit_account(struct emitter *em, struct flow *f, uint64_t now_ns)
 {
+    emit_risks(em, f, now_ns);
     struct account *a = ring_reserve(em->lane->accounts);
     if (a == NULL) {
         f->account_ns = now_ns; /* asked again a period later; the bytes stay */

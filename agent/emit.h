@@ -22,7 +22,10 @@ struct emitter {
 
 /* What happened since the flow's last record; false when the ring is full. */
 bool emit_flow(struct emitter *em, struct flow *f, uint64_t now_ns);
-/* The flow as it is, with the risks that control has not heard of yet. */
+/*
+ * The flow as it is, with the risks that control has not heard of; nothing when there are none.
+ * Those that find the ring full go ahead of the flow's next record or account.
+ */
 void emit_risks(struct emitter *em, struct flow *f, uint64_t now_ns);
 /* The open account period; when the ring is full it stays open. */
 void emit_account(struct emitter *em, struct flow *f, uint64_t now_ns);

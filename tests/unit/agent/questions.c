@@ -111,12 +111,39 @@ static void a_full_ring_leaves_the_deltas_with_the_flow(void **state)
     close_scene(&s);
 }
 
+static void a_risk_that_found_the_ring_full_is_told_with_the_flows_next_record(void **state)
+{
+    (void)state;
+    struct scene s;
+    open_scene(&s);
+    struct ring *ring = s.link.lanes[0].flows;
+    while (ring_reserve(ring) != NULL) {
+        ring_commit(ring);
+    }
+    struct flow *f = flow_table_at(s.table, 9);
+    f->risks = 1u << 5;
+    emit_risks(&s.emitter, f, 1);
+    while (ring_peek(ring) != NULL) {
+        ring_release(ring);
+    }
+    assert_true(emit_flow(&s.emitter, f, 2));
+    const struct record *first = ring_peek(ring);
+    assert_int_equal(first->kind, RECORD_RISK);
+    assert_int_equal(first->new_risks, 1u << 5);
+    ring_release(ring);
+    assert_int_equal(((const struct record *)ring_peek(ring))->kind, RECORD_FLOW);
+    emit_risks(&s.emitter, f, 3);
+    assert_int_equal(ring_depth(ring), 1);
+    close_scene(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_question_is_answered_in_pieces_between_batches),
         cmocka_unit_test(a_new_engine_finds_no_old_questions_but_old_records_stay),
         cmocka_unit_test(a_full_ring_leaves_the_deltas_with_the_flow),
+        cmocka_unit_test(a_risk_that_found_the_ring_full_is_told_with_the_flows_next_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
