@@ -36,9 +36,7 @@ static void take_verdict(struct worker *w, struct flow *f)
     struct dpi_result result;
     dpi_describe(w->dpi, &f->dpi, &result);
     worker_note_verdict(w->table, f, &result);
-    if ((f->risks & ~f->risks_told) != 0) {
-        emit_risks(&w->emitter, f, w->clock_ns);
-    }
+    emit_risks(&w->emitter, f, w->clock_ns);
 }
 
 static void conclude(struct worker *w, struct flow *f)
@@ -272,9 +270,11 @@ void worker_run(struct worker *w)
             wait_for_work(w, wall_ns);
         }
     }
+    bool drained = true;
     while (worker_finish(w, DUE_PER_TICK)) {
         emit_wake(&w->emitter, clock_wall_ns(), true);
-        worker_await_room(w);
+        worker_publish(w, clock_wall_ns()); /* the parent sees that we move */
+        drained = drained && worker_await_room(w);
     }
     worker_publish(w, clock_wall_ns());
     emit_wake(&w->emitter, clock_wall_ns(), true);

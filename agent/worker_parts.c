@@ -10,7 +10,7 @@
 
 enum {
     AWAIT_STEP_MS = 2,
-    AWAIT_STEPS = 100, /* control that does not drain by then is dead or dying */
+    AWAIT_STEPS = 100, /* so often, then control counts as dead or dying */
 };
 
 static uint64_t ns_of_ms(int64_t ms)
@@ -255,14 +255,15 @@ void worker_publish(struct worker *w, uint64_t wall_ns)
     publish_sources(w, ask_kernel);
 }
 
-void worker_await_room(const struct worker *w)
+bool worker_await_room(const struct worker *w)
 {
     const struct timespec step = {.tv_nsec = AWAIT_STEP_MS * NS_PER_MS};
     for (unsigned i = 0; i < AWAIT_STEPS; i++) {
         if (ring_depth(w->lane->flows) < ENGINE_FLOW_SLOTS / 2 &&
             ring_depth(w->lane->accounts) < ENGINE_ACCOUNT_SLOTS / 2) {
-            return;
+            return true;
         }
         (void)nanosleep(&step, NULL); /* woken early is as well */
     }
+    return false;
 }

@@ -71,5 +71,8 @@ void worker_note_verdict(struct flow_table *t, struct flow *f, const struct dpi_
 void worker_source_over(struct worker *w, unsigned index, enum source_state state);
 /* Writes all sums where control reads them; asks the kernel for its drops once a second. */
 void worker_publish(struct worker *w, uint64_t wall_ns);
-/* At the end: gives control a moment while the flow ring is more than half full. */
-void worker_await_room(const struct worker *w);
+/*
+ * At the end: gives control a moment while a ring is more than half full. False when it used up
+ * its time: it is dead or dying, and not to be waited for again.
+ */
+bool worker_await_room(const struct worker *w);

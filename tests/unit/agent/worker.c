@@ -1,0 +1,103 @@
+/* Unit tests of agent/worker: a capture file of many flows through a whole worker. */
+#include "agent/worker.h"
+
+#include "common/clock.h"
+#include "tests/unit/agent/packets.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { FLOWS = 8000 }; /* nearly twice what the flow ring holds */
+
+struct scene {
+    char path[32];
+    struct settings *settings;
+    struct engine_link link;
+    struct worker *worker;
+};
+
+/* A datagram from a port of its own. */
+static void put_packet(FILE *out, uint16_t port)
+{
+    struct frame f = {0};
+    frame_ethernet(&f, 0x0800);
+    frame_ipv4(&f, 17, 12, 0);
+    frame_be16(&f, port);
+    frame_be16(&f, 9999);
+    frame_be16(&f, 12);
+    frame_be16(&f, 0);
+    frame_be32(&f, 0);
+    const uint32_t header[] = {1700000000, port, (uint32_t)f.len, (uint32_t)f.len};
+    assert_int_equal(fwrite(header, sizeof header, 1, out), 1);
+    assert_int_equal(fwrite(f.bytes, f.len, 1, out), 1);
+}
+
+static void write_capture(char *path)
+{
+    const uint32_t header[] = {0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, 1};
+    int fd = mkstemp(path);
+    FILE *out = fdopen(fd, "wb");
+    assert_non_null(out);
+    assert_int_equal(fwrite(header, sizeof header, 1, out), 1);
+    for (uint16_t port = 1; port <= FLOWS; port++) {
+        put_packet(out, port);
+    }
+    assert_int_equal(fclose(out), 0);
+}
+
+static int open_scene(void **state)
+{
+    struct scene *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    (void)snprintf(s->path, sizeof s->path, "/tmp/picket-unit-XXXXXX");
+    write_capture(s->path);
+    s->settings = settings_for_file(s->path, NULL);
+    assert_non_null(s->settings);
+    assert_int_equal(engine_link_open(&s->link, 1, NULL), 0);
+    s->worker = worker_new(s->settings, &s->link, 0, NULL);
+    assert_non_null(s->worker);
+    while (worker_turn(s->worker)) {
+    }
+    *state = s;
+    return 0;
+}
+
+static int close_scene(void **state)
+{
+    struct scene *s = *state;
+    worker_free(s->worker);
+    engine_link_close(&s->link);
+    settings_free(s->settings);
+    (void)unlink(s->path);
+    free(s);
+    return 0;
+}
+
+static void a_control_that_never_drains_does_not_hold_up_the_end(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(s->link.lanes[0].stats->flows, FLOWS);
+    uint64_t began_ns = clock_mono_ns();
+    worker_stop(s->worker);
+    worker_run(s->worker);
+    assert_true(clock_mono_ns() - began_ns < 1500ull * NS_PER_MS); /* the parent's patience */
+    assert_int_equal(s->link.lanes[0].stats->flows, 0);
+    assert_int_equal(ring_depth(s->link.lanes[0].flows), ENGINE_FLOW_SLOTS);
+    assert_true(ring_dropped(s->link.lanes[0].flows) >= FLOWS - ENGINE_FLOW_SLOTS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_control_that_never_drains_does_not_hold_up_the_end,
+                                        open_scene, close_scene),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
