@@ -34,6 +34,7 @@ struct file_source {
     struct pcap_pkthdr header;
     const u_char *bytes;
     uint64_t held_ns; /* its time, shifted */
+    uint64_t now_ns;  /* wall time of the last read */
     bool ended;
 };
 
@@ -99,10 +100,12 @@ static void hold(struct file_source *file, const struct pcap_pkthdr *header, con
     file->header = *header;
     file->bytes = bytes;
     file->held = true;
-    file->held_ns = file->head.keeps_time ? stamp : file->began_ns + file->elapsed_ns;
+    uint64_t passed_ns = file->elapsed_ns;
     if (file->pace > 0) {
-        file->head.due_ns = file->began_ns + (uint64_t)((double)file->elapsed_ns / file->pace);
+        passed_ns = (uint64_t)((double)passed_ns / file->pace);
+        file->head.due_ns = file->began_ns + passed_ns;
     }
+    file->held_ns = file->head.keeps_time ? stamp : file->began_ns + passed_ns;
 }
 
 static enum source_result broken(struct file_source *file, const char *why)
@@ -156,6 +159,19 @@ static void give(struct file_source *file, packet_fn fn, void *arg)
     fn(&view, arg);
 }
 
+/* A clock set back takes the shifted times along: a paced file would else wait for it. */
+static void follow_clock(struct file_source *file, uint64_t now_ns)
+{
+    uint64_t back_ns = file->now_ns > now_ns ? file->now_ns - now_ns : 0;
+    file->now_ns = now_ns;
+    if (back_ns < SOURCE_STEP_NS || file->began_ns <= back_ns) {
+        return;
+    }
+    file->began_ns -= back_ns;
+    file->head.due_ns -= file->head.due_ns > back_ns ? back_ns : file->head.due_ns;
+    file->held_ns -= file->head.keeps_time ? 0 : back_ns;
+}
+
 static enum source_result file_read(struct source *s, unsigned limit, uint64_t now_ns, packet_fn fn,
                                     void *arg)
 {
@@ -163,6 +179,7 @@ static enum source_result file_read(struct source *s, unsigned limit, uint64_t n
     if (file->ended) {
         return SOURCE_END;
     }
+    follow_clock(file, now_ns);
     for (unsigned count = 0; count < limit; count++) {
         if (!file->held) {
             enum source_result result = fetch(file, now_ns);

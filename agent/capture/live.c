@@ -24,6 +24,7 @@ struct live_source {
 struct hand_on {
     packet_fn fn;
     void *arg;
+    uint64_t latest_ns; /* no packet can be of later */
     int link_type;
 };
 
@@ -31,12 +32,14 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_ch
 {
     struct hand_on hand;
     memcpy(&hand, user, sizeof hand);
+    /* Opened with nanosecond stamps: tv_usec holds nanoseconds. */
+    uint64_t stamp_ns = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec;
     struct packet_view view = {
         .bytes = bytes,
         .caplen = header->caplen,
         .len = header->len,
-        /* Opened with nanosecond stamps: tv_usec holds nanoseconds. */
-        .time_ns = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec,
+        /* Stamped before the clock was set back. */
+        .time_ns = stamp_ns < hand.latest_ns ? stamp_ns : hand.latest_ns,
         .link_type = hand.link_type,
     };
     hand.fn(&view, hand.arg);
@@ -46,8 +49,10 @@ static enum source_result live_read(struct source *s, unsigned limit, uint64_t n
                                     void *arg)
 {
     struct live_source *live = (struct live_source *)s;
-    struct hand_on hand = {.fn = fn, .arg = arg, .link_type = live->link_type};
-    (void)now_ns; /* the wire has its own pace */
+    struct hand_on hand = {.fn = fn,
+                           .arg = arg,
+                           .latest_ns = now_ns + SOURCE_STEP_NS, /* a batch takes a moment */
+                           .link_type = live->link_type};
     int count = pcap_dispatch(live->pcap, (int)limit, on_packet, (u_char *)&hand);
     if (count < 0) {
         (void)snprintf(s->error, sizeof s->error, "%s", pcap_geterr(live->pcap)); /* may be cut */

@@ -13,6 +13,9 @@
 
 enum { SOURCE_ERROR_SIZE = 128, SOURCE_LABEL_SIZE = 32, SOURCE_FILTER_SIZE = 1024 };
 
+/* A wall clock that falls by more was set back; less is the daily work of NTP. */
+#define SOURCE_STEP_NS 1000000000ull
+
 /* One packet as captured; bytes are borrowed for the call. */
 struct packet_view {
     const uint8_t *bytes;
@@ -63,7 +66,8 @@ struct source_options {
 
 /*
  * Opens "eth0", "any" or "file:PATH[?loop&pace=N&keep-time&name=TEXT]". NULL and e on failure.
- * pace 1 is the file's own speed, 2 twice that, 0 as fast as it goes.
+ * pace 1 is the file's own speed, 2 twice that (so that its times are half as far apart), 0 as
+ * fast as it goes.
  */
 struct source *source_open(const char *word, const struct source_options *options, struct err *e);
 /* Checks the form of such a word without opening it, for --check-config. 0, or -1 and e. */

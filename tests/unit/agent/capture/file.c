@@ -115,6 +115,41 @@ static void a_paced_file_keeps_its_distances_and_is_of_now(void **state)
     free(path);
 }
 
+static void a_faster_pace_brings_no_packet_from_the_future(void **state)
+{
+    (void)state;
+    char *path = write_capture();
+    struct seen seen = {0};
+    struct source *s = open_with(path, "?pace=2", NULL);
+    const uint64_t now = 5000 * S;
+    (void)read_at(s, now, &seen);
+    assert_int_equal(read_at(s, now + 2 * S, &seen), SOURCE_END);
+    assert_int_equal(seen.count, PACKETS);
+    assert_int_equal(seen.last_ns, now + 2 * S);
+    source_close(s);
+    (void)unlink(path);
+    free(path);
+}
+
+static void a_paced_file_goes_on_when_the_clock_is_set_back(void **state)
+{
+    (void)state;
+    char *path = write_capture();
+    struct seen seen = {0};
+    struct source *s = open_with(path, "", NULL);
+    (void)read_at(s, 5000 * S, &seen);
+    assert_int_equal(read_at(s, 5000 * S + S / 2, &seen), SOURCE_AGAIN);
+    seen.last_ns = 0;
+    assert_int_equal(read_at(s, 1000 * S, &seen), SOURCE_AGAIN);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(read_at(s, 1000 * S + S / 2, &seen), SOURCE_AGAIN);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(seen.last_ns, 1000 * S + S / 2);
+    source_close(s);
+    (void)unlink(path);
+    free(path);
+}
+
 static void the_rounds_of_a_loop_follow_each_other(void **state)
 {
     (void)state;
@@ -212,6 +247,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_without_pace_is_read_at_once_and_ends),
         cmocka_unit_test(a_paced_file_keeps_its_distances_and_is_of_now),
+        cmocka_unit_test(a_faster_pace_brings_no_packet_from_the_future),
+        cmocka_unit_test(a_paced_file_goes_on_when_the_clock_is_set_back),
         cmocka_unit_test(the_rounds_of_a_loop_follow_each_other),
         cmocka_unit_test(a_missing_file_is_named_in_the_error),
         cmocka_unit_test(a_file_that_is_no_capture_is_refused),
