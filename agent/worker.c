@@ -249,7 +249,7 @@ static bool read_all(struct worker *w, uint64_t wall_ns)
 
 bool worker_turn(struct worker *w)
 {
-    uint64_t wall_ns = clock_wall_ns();
+    uint64_t wall_ns = worker_begin_turn(w);
     (void)read_all(w, wall_ns);
     worker_publish(w, wall_ns);
     return w->open_sources > 0;
@@ -258,7 +258,7 @@ bool worker_turn(struct worker *w)
 void worker_run(struct worker *w)
 {
     while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) { /* set by worker_stop */
-        uint64_t wall_ns = clock_wall_ns();
+        uint64_t wall_ns = worker_begin_turn(w);
         bool busy = read_all(w, wall_ns);
         if (!busy) {
             pass_time(w, wall_ns);

@@ -215,6 +215,25 @@ void worker_source_over(struct worker *w, unsigned index, enum source_state stat
     }
 }
 
+static void follow_clock(struct worker *w, uint64_t wall_ns)
+{
+    uint64_t back_ns = w->wall_ns > wall_ns ? w->wall_ns - wall_ns : 0;
+    w->wall_ns = wall_ns;
+    if (back_ns < SOURCE_STEP_NS || w->keeps_time) {
+        return; /* timers catch up with less by themselves */
+    }
+    flow_expiry_shift_back(w->expiry, back_ns);
+    w->clock_ns = w->clock_ns > back_ns ? w->clock_ns - back_ns : 0;
+    w->timers_ns = w->clock_ns;
+}
+
+uint64_t worker_begin_turn(struct worker *w)
+{
+    uint64_t wall_ns = clock_wall_ns();
+    follow_clock(w, wall_ns);
+    return wall_ns;
+}
+
 static void set64(_Atomic uint64_t *to, uint64_t value)
 {
     atomic_store_explicit(to, value, memory_order_relaxed); /* read by control, each by itself */

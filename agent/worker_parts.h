@@ -34,6 +34,7 @@ struct worker {
     /* Packet time. */
     uint64_t clock_ns;
     uint64_t timers_ns; /* when the timers were last all seen to */
+    uint64_t wall_ns;   /* of the turn in hand */
     bool keeps_time;    /* every source is a file that keeps its own times */
     /* Sums. */
     uint64_t last_id;
@@ -69,6 +70,11 @@ struct flow_key worker_key_of(const struct endpoints *ends, enum flow_dir dir);
 void worker_note_verdict(struct flow_table *t, struct flow *f, const struct dpi_result *result);
 /* Closes a source that ended or failed, and tells. */
 void worker_source_over(struct worker *w, unsigned index, enum source_state state);
+/*
+ * The wall clock for the turn that begins. When it was set back, all that the worker knows of
+ * times goes back with it.
+ */
+uint64_t worker_begin_turn(struct worker *w);
 /* Writes all sums where control reads them; asks the kernel for its drops once a second. */
 void worker_publish(struct worker *w, uint64_t wall_ns);
 /*

@@ -6,6 +6,7 @@
 #include "agent/flow/expire.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* One slot short of the whole turn, so that a flow never hangs into the slot in hand. */
 enum { WHEEL_SLOTS = 2048, WHEEL_REACH = WHEEL_SLOTS - 2 };
@@ -113,6 +114,21 @@ void flow_expiry_plan(struct flow_expiry *x, struct flow *f, uint64_t now_ns)
     flow_expiry_forget(x, f);
     f->due_ns = due;
     hang(x, f);
+}
+
+void flow_expiry_shift_back(struct flow_expiry *x, uint64_t by_ns)
+{
+    uint64_t ticks = by_ns / WHEEL_TICK_NS;
+    memset(x->head, 0, sizeof x->head);
+    x->tick = x->tick > ticks ? x->tick - ticks : 0;
+    for (uint32_t handle = 1; handle <= flow_table_span(x->table); handle++) {
+        struct flow *f = flow_table_at(x->table, handle);
+        if (f != NULL) {
+            flow_shift_back(f, by_ns);
+            f->due_ns = next_due(&x->limits, f);
+            hang(x, f);
+        }
+    }
 }
 
 /* Ends what has been silent too long; tells what else the flow needs by now. */

@@ -40,6 +40,11 @@ void flow_expiry_free(struct flow_expiry *x);
 void flow_expiry_plan(struct flow_expiry *x, struct flow *f, uint64_t now_ns);
 /* Takes a flow off the wheel, before flow_table_remove. */
 void flow_expiry_forget(struct flow_expiry *x, struct flow *f);
+/*
+ * The clock was set back by so much: the flows of the table and their timers follow it, since
+ * they would else stand still until the clock has caught up.
+ */
+void flow_expiry_shift_back(struct flow_expiry *x, uint64_t by_ns);
 /* Calls fn for every flow due by now_ns, at most budget of them. Returns how many. */
 unsigned flow_expiry_run(struct flow_expiry *x, uint64_t now_ns, unsigned budget, flow_due_fn fn,
                          void *arg);

@@ -123,6 +123,22 @@ bool flow_owes_account(const struct flow *f)
     return f->account_open || (f->end_ns != 0 && f->account_begun && !f->account_ended);
 }
 
+static void shift(uint64_t *time_ns, uint64_t by_ns)
+{
+    *time_ns = *time_ns > by_ns ? *time_ns - by_ns : 0;
+}
+
+void flow_shift_back(struct flow *f, uint64_t by_ns)
+{
+    shift(&f->first_ns, by_ns);
+    shift(&f->last_ns, by_ns);
+    shift(&f->end_ns, by_ns); /* 0, still open, stays 0 */
+    shift(&f->report_ns, by_ns);
+    shift(&f->account_ns, by_ns);
+    shift(&f->tcp.syn_ns, by_ns);
+    shift(&f->tcp.syn_ack_ns, by_ns);
+}
+
 uint64_t flow_bps(const struct flow *f, uint64_t now_ns)
 {
     const uint64_t fresh_ns = 5000000000ull; /* two account periods and a little */

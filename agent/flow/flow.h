@@ -84,6 +84,8 @@ void flow_end(struct flow *f, enum flow_status status, uint64_t now_ns);
 bool flow_has_news(const struct flow *f);
 /* True when an account has to leave before the flow does: traffic, or its end, is untold. */
 bool flow_owes_account(const struct flow *f);
+/* Moves all times of the flow back, as the clock was. */
+void flow_shift_back(struct flow *f, uint64_t by_ns);
 /* Bits/s over the last account period, 0 once that is long past. */
 uint64_t flow_bps(const struct flow *f, uint64_t now_ns);
 /* True when the packet is the SYN of another connection on the same addresses and ports. */

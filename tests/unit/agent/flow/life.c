@@ -247,6 +247,22 @@ static void a_leap_of_a_year_ends_flows_and_not_the_program(void **state)
     end(&scene);
 }
 
+static void a_clock_set_back_takes_flows_and_their_timers_along(void **state)
+{
+    (void)state;
+    struct scene scene = begin(PROTO_UDP, 0);
+    const uint64_t back = 900 * S;
+    (void)pass(&scene, START + 10 * S);
+    flow_expiry_shift_back(scene.expiry, back);
+    assert_int_equal(scene.flow->first_ns, START - back);
+    assert_int_equal(scene.flow->last_ns, START - back);
+    assert_int_equal(scene.flow->end_ns, 0);
+    scene.now_ns -= back;
+    assert_int_equal(pass(&scene, START - back + 29 * S) & FLOW_DUE_FINAL, 0);
+    assert_true((pass(&scene, START - back + 31 * S) & FLOW_DUE_FINAL) != 0);
+    end(&scene);
+}
+
 static void the_budget_bounds_one_run(void **state)
 {
     (void)state;
@@ -322,6 +338,7 @@ int main(void)
         cmocka_unit_test(a_late_ack_does_not_end_a_flow_twice),
         cmocka_unit_test(a_quiet_flow_gives_no_reports),
         cmocka_unit_test(a_leap_of_a_year_ends_flows_and_not_the_program),
+        cmocka_unit_test(a_clock_set_back_takes_flows_and_their_timers_along),
         cmocka_unit_test(the_budget_bounds_one_run),
         cmocka_unit_test(a_new_syn_on_used_ports_begins_another_flow),
         cmocka_unit_test(who_answers_with_syn_ack_is_the_server),
