@@ -212,6 +212,19 @@ void alert_engine_take(struct alert_engine *a, const struct finding *finding)
     }
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* No time of ours is in the future, unless the clock was set back: hold begins now. */
+static void follow_clock(struct alert_state *s, uint64_t now_ns)
+{
+    s->bad_ns = earlier(s->bad_ns, now_ns);
+    s->judged_ns = earlier(s->judged_ns, now_ns);
+    s->told_ns = earlier(s->told_ns, now_ns);
+}
+
 void alert_engine_tick(struct alert_engine *a, uint64_t now_ns)
 {
     a->now_ns = now_ns;
@@ -220,6 +233,7 @@ void alert_engine_tick(struct alert_engine *a, uint64_t now_ns)
     for (struct alert_state *s = table_next(a->states, &at); s != NULL;
          s = table_next(a->states, &at)) {
         const struct alert_rule *rule = alert_rule_of(s->key.kind);
+        follow_clock(s, now_ns);
         bool quiet = now_ns >= s->judged_ns + (uint64_t)rule->quiet_s * NS_PER_S;
         if (quiet && s->engaged) {
             release(a, s, now_ns);

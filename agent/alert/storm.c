@@ -135,7 +135,7 @@ static void storm_end(struct storm *s, uint64_t now_ns, uint64_t window_ns)
     size_t at = 0;
     for (struct storm_entry *entry = table_next(s->entries, &at); entry != NULL;
          entry = table_next(s->entries, &at)) {
-        if (now_ns < entry->since_ns + window_ns) {
+        if (!clock_is_due(now_ns, entry->since_ns, window_ns)) {
             continue;
         }
         if (entry->held == 0) {

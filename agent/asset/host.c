@@ -192,11 +192,21 @@ void host_table_forget_flows(struct host_table *t)
     }
 }
 
+/* A clock set back would leave hosts active, and their rates still, until it has caught up. */
+static void follow_clock(struct host *h, uint64_t now_ns)
+{
+    h->last_ns = h->last_ns < now_ns ? h->last_ns : now_ns;
+    if (h->rate.since_ns > now_ns) {
+        h->rate = (struct host_rate){.since_ns = now_ns};
+    }
+}
+
 void host_table_sweep(struct host_table *t, uint64_t now_ns)
 {
     size_t at = 0;
     for (struct host *h = table_next(t->hosts, &at); h != NULL; h = table_next(t->hosts, &at)) {
-        uint64_t silent_s = now_ns > h->last_ns ? (now_ns - h->last_ns) / NS_PER_S : 0;
+        follow_clock(h, now_ns);
+        uint64_t silent_s = (now_ns - h->last_ns) / NS_PER_S;
         if (silent_s > FLOWLESS_S) {
             h->flows = 0; /* an end lost in a full ring */
         }

@@ -86,7 +86,8 @@ static void forget(struct scan_state *s, uint64_t now_ns, unsigned weaker_than)
     size_t at = 0;
     for (struct suspicion *p = table_next(s->suspicions, &at); p != NULL;
          p = table_next(s->suspicions, &at)) {
-        if (p->last_ns + s->settings->window_ns < now_ns || p->count < weaker_than) {
+        if (clock_is_due(now_ns, p->last_ns, s->settings->window_ns + 1) ||
+            p->count < weaker_than) {
             struct suspicion_key key = p->key;
             (void)table_remove(s->suspicions, &key); /* it is there: we stand on it */
         }
@@ -237,7 +238,7 @@ static void scan_tick(void *state, const struct agent_sample *sample,
             tell(s, p, out);
         }
     }
-    if (sample->now_ns >= s->swept_ns + (uint64_t)SWEEP_S * NS_PER_S) {
+    if (clock_is_due(sample->now_ns, s->swept_ns, (uint64_t)SWEEP_S * NS_PER_S)) {
         s->swept_ns = sample->now_ns;
         forget(s, sample->now_ns, 0);
     }

@@ -160,14 +160,14 @@ static void trw_tick(void *state, const struct agent_sample *sample, const struc
 {
     (void)out; /* a scan is over when nothing more is told of it */
     struct trw_state *s = state;
-    if (sample->now_ns < s->swept_ns + (uint64_t)SWEEP_S * NS_PER_S) {
+    if (!clock_is_due(sample->now_ns, s->swept_ns, (uint64_t)SWEEP_S * NS_PER_S)) {
         return;
     }
     s->swept_ns = sample->now_ns;
     size_t at = 0;
     for (struct source *p = table_next(s->sources, &at); p != NULL;
          p = table_next(s->sources, &at)) {
-        if (p->last_ns + (uint64_t)FORGET_S * NS_PER_S < sample->now_ns) {
+        if (clock_is_due(sample->now_ns, p->last_ns, (uint64_t)FORGET_S * NS_PER_S)) {
             struct source_key key = p->key;
             (void)table_remove(s->sources, &key); /* it is there: we stand on it */
         }

@@ -130,7 +130,7 @@ static void agent_tick(void *state, const struct agent_sample *sample,
             engine_crashed(sample, out);
         }
     }
-    if (sample->now_ns >= s->judged_ns + (uint64_t)JUDGE_S * NS_PER_S) {
+    if (clock_is_due(sample->now_ns, s->judged_ns, (uint64_t)JUDGE_S * NS_PER_S)) {
         s->judged_ns = sample->now_ns;
         judge_spool(s, sample, out);
         judge_alerts(s, sample, out);

@@ -98,7 +98,8 @@ static void judge_drops(struct source_history *h, uint64_t now_ns, const struct 
 static void judge_silence(struct source_history *h, const struct source_sample *now,
                           uint64_t now_ns, const struct finding_sink *out)
 {
-    if (h->packets[0] != h->packets[1]) {
+    bool set_back = h->moved_ns > now_ns; /* the clock: silence is measured anew */
+    if (h->packets[0] != h->packets[1] || set_back) {
         h->moved_ns = now_ns;
     }
     uint64_t silent_s = h->moved_ns == 0 ? 0 : (now_ns - h->moved_ns) / NS_PER_S;
@@ -140,7 +141,7 @@ static void capture_tick(void *state, const struct agent_sample *sample,
                          const struct finding_sink *out)
 {
     struct capture_state *s = state;
-    if (sample->now_ns < s->judged_ns + (uint64_t)JUDGE_S * NS_PER_S) {
+    if (!clock_is_due(sample->now_ns, s->judged_ns, (uint64_t)JUDGE_S * NS_PER_S)) {
         return;
     }
     if (s->judged_ns == 0) {

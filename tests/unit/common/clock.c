@@ -56,6 +56,16 @@ static void the_wall_clock_is_in_nanoseconds_of_this_century(void **state)
     assert_true(clock_wall_ns() > year_2024);
 }
 
+static void a_period_is_over_in_time_and_at_once_when_the_clock_was_set_back(void **state)
+{
+    (void)state;
+    assert_false(clock_is_due(109, 100, 10));
+    assert_true(clock_is_due(110, 100, 10));
+    assert_false(clock_is_due(95, 100, 10)); /* stamps may be a little ahead */
+    assert_true(clock_is_due(5, 100, 10));
+    assert_true(clock_is_due(UINT64_MAX, 0, 10));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -63,6 +73,7 @@ int main(void)
         cmocka_unit_test(milliseconds_are_cut_not_rounded),
         cmocka_unit_test(the_largest_time_still_fits),
         cmocka_unit_test(a_buffer_too_small_becomes_empty),
+        cmocka_unit_test(a_period_is_over_in_time_and_at_once_when_the_clock_was_set_back),
         cmocka_unit_test(the_monotonic_clock_never_goes_back),
         cmocka_unit_test(the_wall_clock_is_in_nanoseconds_of_this_century),
     };

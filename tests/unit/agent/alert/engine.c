@@ -148,6 +148,21 @@ static void a_scan_is_released_a_minute_after_nothing_more_is_told(void **state)
     alert_engine_close(a);
 }
 
+static void a_clock_set_back_holds_no_alert_until_it_has_caught_up(void **state)
+{
+    (void)state;
+    struct told told = {0};
+    struct alert_engine *a = engine_at(NULL, &told, second(90000));
+    judge(a, ALERT_INTERFACE_PACKET_DROPS, FINDING_BAD, 90000);
+    judge(a, ALERT_INTERFACE_PACKET_DROPS, FINDING_BAD, 10);
+    assert_int_equal(told.released, 0);
+    for (uint64_t s = 20; s <= 60; s += 10) {
+        judge(a, ALERT_INTERFACE_PACKET_DROPS, FINDING_GOOD, s);
+    }
+    assert_int_equal(told.released, 1);
+    alert_engine_close(a);
+}
+
 static void alerts_of_one_kind_on_two_keys_are_two(void **state)
 {
     (void)state;
@@ -387,6 +402,7 @@ int main(void)
         cmocka_unit_test(a_relapse_within_the_hold_time_keeps_it),
         cmocka_unit_test(two_bad_judgements_of_three_are_needed_where_the_rule_says_so),
         cmocka_unit_test(a_scan_is_released_a_minute_after_nothing_more_is_told),
+        cmocka_unit_test(a_clock_set_back_holds_no_alert_until_it_has_caught_up),
         cmocka_unit_test(alerts_of_one_kind_on_two_keys_are_two),
         cmocka_unit_test(old_packet_time_does_not_release_at_once),
         cmocka_unit_test(an_alert_on_the_agent_has_its_name),

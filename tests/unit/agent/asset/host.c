@@ -239,6 +239,20 @@ static void a_silent_end_counts_down_and_brings_no_forgotten_host_back(void **st
     host_table_free(t);
 }
 
+static void a_clock_set_back_leaves_no_host_active_for_ever(void **state)
+{
+    (void)state;
+    struct host_table *t = table_of(16);
+    const uint64_t ahead_ns = START_NS + 86400 * NS_PER_S;
+    struct account a = account_of("10.0.0.1", "192.0.2.1", ahead_ns);
+    host_table_account(t, &a);
+    host_table_sweep(t, START_NS);
+    assert_int_equal(host_at(t, "10.0.0.1")->last_ns, START_NS);
+    host_table_sweep(t, START_NS + 1000 * NS_PER_S);
+    assert_null(host_at(t, "192.0.2.1"));
+    host_table_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +268,7 @@ int main(void)
         cmocka_unit_test(a_server_is_named_by_its_clients_but_not_by_dns),
         cmocka_unit_test(the_site_counts_hosts_seen_in_the_last_five_minutes),
         cmocka_unit_test(a_silent_end_counts_down_and_brings_no_forgotten_host_back),
+        cmocka_unit_test(a_clock_set_back_leaves_no_host_active_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,24 @@ static void more_than_one_percent_of_drops_is_bad_until_below_half_of_it(void **
     detector_site_capture.close(capture);
 }
 
+static void a_clock_set_back_is_no_silence_and_stops_no_judging(void **state)
+{
+    (void)state;
+    void *capture = detector_site_capture.open(&settings, NULL);
+    for (uint64_t i = 1; i < 4; i++) {
+        struct agent_sample s = sample_at(100000 + i * 10, i * 1000, 0);
+        detector_site_capture.tick(capture, &s, &out);
+    }
+    unsigned before = found.count[ALERT_INTERFACE_NO_TRAFFIC];
+    for (uint64_t i = 0; i < 3; i++) {
+        struct agent_sample s = sample_at(i * 10, 3000, 0);
+        detector_site_capture.tick(capture, &s, &out);
+    }
+    assert_int_equal(found.count[ALERT_INTERFACE_NO_TRAFFIC], before + 3);
+    assert_int_equal(found.last[ALERT_INTERFACE_NO_TRAFFIC].action, FINDING_GOOD);
+    detector_site_capture.close(capture);
+}
+
 static void a_handful_of_drops_is_no_loss(void **state)
 {
     (void)state;
@@ -241,6 +259,7 @@ int main(void)
         TEST(an_engine_restarted_for_new_settings_is_no_crash),
         TEST(each_new_risk_is_one_finding_of_its_number),
         TEST(a_flow_record_repeats_no_risk),
+        TEST(a_clock_set_back_is_no_silence_and_stops_no_judging),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
