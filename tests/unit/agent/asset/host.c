@@ -243,12 +243,12 @@ static void a_clock_set_back_leaves_no_host_active_for_ever(void **state)
 {
     (void)state;
     struct host_table *t = table_of(16);
-    const uint64_t ahead_ns = START_NS + 86400 * NS_PER_S;
+    const uint64_t ahead_ns = START_NS + 86400ULL * NS_PER_S;
     struct account a = account_of("10.0.0.1", "192.0.2.1", ahead_ns);
     host_table_account(t, &a);
     host_table_sweep(t, START_NS);
     assert_int_equal(host_at(t, "10.0.0.1")->last_ns, START_NS);
-    host_table_sweep(t, START_NS + 1000 * NS_PER_S);
+    host_table_sweep(t, START_NS + 1000ULL * NS_PER_S);
     assert_null(host_at(t, "192.0.2.1"));
     host_table_free(t);
 }
