@@ -28,11 +28,14 @@ static void ignore(int number)
     (void)sigaction(number, &action, NULL); /* fails only for a wrong number */
 }
 
-static void restore_signals(void)
+/* What the parent may send waits until the child is ready to hear it. */
+static void set_signals(void)
 {
-    sigset_t none;
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    sigset_t ours;
+    (void)sigemptyset(&ours);
+    (void)sigaddset(&ours, SIGTERM);
+    (void)sigaddset(&ours, SIGHUP);
+    (void)sigprocmask(SIG_SETMASK, &ours, NULL); /* fails only for wrong arguments */
     ignore(SIGINT);
     ignore(SIGPIPE);
 }
@@ -41,7 +44,7 @@ static void run_child(struct child *child, pid_t parent, int close_fd)
 {
     char name[16];
     die_with(parent);
-    restore_signals();
+    set_signals();
     (void)close(close_fd); /* the parent's signals */
     (void)snprintf(name, sizeof name, "picket-%s", child->name);
     (void)prctl(PR_SET_NAME, name, 0, 0, 0); /* only for people */

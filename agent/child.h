@@ -17,8 +17,9 @@ struct child {
 };
 
 /*
- * Forks. The child dies with the parent, has the usual signals again (SIGINT ignored: a terminal
- * sends it to all) and does not keep `close_fd`. When the fork fails it is due again later.
+ * Forks. The child dies with the parent, begins with SIGTERM and SIGHUP blocked and SIGINT ignored
+ * (a terminal sends it to all), and does not keep `close_fd`. When the fork fails it is due again
+ * later.
  */
 void child_start(struct child *child, int close_fd, uint64_t now_ns);
 /* Notes that the child has ended with this wait status, and when it is due again. */

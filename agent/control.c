@@ -250,12 +250,13 @@ static int start_handles(struct control *c, struct err *e)
     return 0;
 }
 
-/* The parent keeps SIGTERM blocked in us until we are ready to hear it. */
+/* We began with both blocked, so that none is lost before there is a handle for it. */
 static void hear_signals(void)
 {
     sigset_t set;
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGHUP);
     (void)sigprocmask(SIG_UNBLOCK, &set, NULL); /* fails only for wrong arguments */
 }
 

@@ -106,20 +106,13 @@ static int start(struct engine *engine, struct thread_start *starts, struct err 
     return 0;
 }
 
-/* Before the threads, which inherit it: SIGTERM is waited for, SIGHUP is not for us. */
-static void block_signals(sigset_t *term)
+/* SIGTERM is blocked in all threads, as child_start left it; SIGHUP, which is not for us, too. */
+static void wait_for_term(void)
 {
-    (void)sigemptyset(term);
-    (void)sigaddset(term, SIGHUP);
-    (void)sigprocmask(SIG_BLOCK, term, NULL);
-    (void)sigemptyset(term);
-    (void)sigaddset(term, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, term, NULL);
-}
-
-static void wait_for(const sigset_t *term)
-{
-    while (sigwaitinfo(term, NULL) != SIGTERM) {
+    sigset_t term;
+    (void)sigemptyset(&term);
+    (void)sigaddset(&term, SIGTERM);
+    while (sigwaitinfo(&term, NULL) != SIGTERM) {
         /* interrupted: wait again */
     }
 }
@@ -130,8 +123,6 @@ int engine_run(const struct settings *settings, struct engine_link *link)
     struct engine engine = {.link = link};
     struct thread_start starts[ENGINE_MAX_WORKERS];
     int status = EXIT_NO_START;
-    sigset_t term;
-    block_signals(&term);
     if (make_workers(&engine, settings, &e) != 0) {
         log_error(&e, "engine does not start");
         goto out;
@@ -141,7 +132,7 @@ int engine_run(const struct settings *settings, struct engine_link *link)
         log_error(&e, "engine does not start");
         return status; /* threads may wait at the barrier: the process goes at once */
     }
-    wait_for(&term);
+    wait_for_term();
     for (unsigned i = 0; i < engine.count; i++) {
         worker_stop(engine.workers[i]);
     }
