@@ -5,13 +5,13 @@
 #include "agent/control.h"
 #include "agent/engine.h"
 #include "agent/figures.h"
+#include "agent/reopen.h"
 #include "agent/sandbox.h"
 #include "common/clock.h"
 #include "common/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@
 enum { TURN_MS = 500, ENGINE_STOP_MS = 1500, CONTROL_STOP_MS = 3000 };
 #define HUNG_NS    (10ull * NS_PER_S) /* no turn of a worker's loop takes so long */
 #define FIGURES_NS (5ull * NS_PER_S)
-#define REOPEN_NS  (15ull * NS_PER_S) /* a lost interface is looked for this often */
+#define LOOK_NS    (15ull * NS_PER_S) /* a lost interface is looked for this often */
 
 struct parent {
     struct settings *settings;
@@ -39,7 +39,8 @@ struct parent {
     uint64_t moved_ns; /* when all workers were last seen to move */
     uint64_t turn_ns;  /* when we last looked ourselves */
     uint64_t figures_ns;
-    uint64_t reopen_ns;
+    struct reopen reopen;
+    uint64_t looked_ns; /* for lost interfaces */
 };
 
 static int run_engine(void *arg)
@@ -60,7 +61,7 @@ static void start_engine(struct parent *p, uint64_t now_ns)
     engine_link_reset(&p->link);
     memset(p->progress, 0, sizeof p->progress);
     p->moved_ns = now_ns;
-    p->reopen_ns = now_ns;
+    p->looked_ns = now_ns;
     atomic_fetch_add(&health->generation, 1); /* read by control */
     child_start(&p->engine, p->signals, now_ns);
     atomic_store(&health->engine_pid, p->engine.pid); /* read by control */
@@ -131,30 +132,37 @@ static void watch_progress(struct parent *p, uint64_t now_ns)
     }
 }
 
-/* A lost interface that is there again: only a new engine may open it. */
-static bool source_returned(const struct parent *p)
+static bool has_failed(const struct parent *p, size_t source)
 {
-    const struct conf_list *words = &p->settings->capture_sources;
-    for (size_t i = 0; i < words->count && i < ENGINE_MAX_SOURCES; i++) {
-        const struct source_stats *stats = &p->link.lanes[0].stats->sources[i];
-        bool failed = atomic_load(&stats->state) == SOURCE_FAILED;
-        if (failed && if_nametoindex(words->items[i]) != 0) {
+    for (unsigned i = 0; i < p->link.workers; i++) {
+        if (atomic_load(&p->link.lanes[i].stats->sources[source].state) == SOURCE_FAILED) {
             return true;
         }
     }
     return false;
 }
 
+static void restart_engine(struct parent *p)
+{
+    p->engine.wanted_end = true;
+    child_signal(&p->engine, SIGTERM);
+}
+
 static void watch_sources(struct parent *p, uint64_t now_ns)
 {
-    if (now_ns - p->reopen_ns < REOPEN_NS || p->engine.pid == 0) {
+    const struct conf_list *words = &p->settings->capture_sources;
+    struct reopen_view views[ENGINE_MAX_SOURCES] = {0};
+    if (now_ns - p->looked_ns < LOOK_NS || p->engine.pid == 0) {
         return;
     }
-    p->reopen_ns = now_ns;
-    if (source_returned(p)) {
-        log_info(NULL, "an interface is back: the engine starts anew");
-        p->engine.wanted_end = true;
-        child_signal(&p->engine, SIGTERM);
+    p->looked_ns = now_ns;
+    for (size_t i = 0; i < words->count && i < ENGINE_MAX_SOURCES; i++) {
+        views[i].failed = has_failed(p, i);
+        views[i].usable = reopen_is_usable(words->items[i]);
+    }
+    if (reopen_is_wanted(&p->reopen, views, words->count, now_ns)) {
+        log_info(NULL, "a source that failed is tried again: the engine starts anew");
+        restart_engine(p);
     }
 }
 
@@ -186,8 +194,7 @@ static void reload(struct parent *p)
                  waits ? "; some changes wait for a restart" : "");
         child_signal(&p->control, SIGHUP);
         if (differs) {
-            p->engine.wanted_end = true;
-            child_signal(&p->engine, SIGTERM);
+            restart_engine(p);
         }
     }
     conf_faults_done(&faults);
