@@ -1,6 +1,7 @@
 #include "agent/settings.h"
 
 #include "agent/capture/source.h"
+#include "agent/detect/detector.h"
 #include "agent/engine_link.h"
 #include "common/wire/subjects.h"
 
@@ -216,7 +217,7 @@ static const struct conf_row rows[] = {
      .offset = AT(detect_scan_ports),
      .fallback = "20",
      .min = 3,
-     .max = 65535,
+     .max = DETECT_SCAN_MAX,
      .reloadable = true,
      .help = "Ports of one host that a source tries in vain within detect.window before it counts "
              "as a port scan."},
@@ -225,7 +226,7 @@ static const struct conf_row rows[] = {
      .offset = AT(detect_scan_hosts),
      .fallback = "50",
      .min = 3,
-     .max = 65535,
+     .max = DETECT_SCAN_MAX,
      .reloadable = true,
      .help = "Hosts on which a source tries one port in vain within detect.window before it counts "
              "as a sweep."},

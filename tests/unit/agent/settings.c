@@ -105,6 +105,15 @@ static void a_reload_takes_over_what_may_change_and_tells_of_the_rest(void **sta
     settings_free(hard);
 }
 
+static void a_scan_threshold_that_no_detector_can_reach_is_a_fault(void **state)
+{
+    (void)state;
+    struct conf_faults faults;
+    assert_null(load("name = a\n[detect]\nscan_ports = 129\nscan_hosts = 200\n", &faults));
+    assert_int_equal(faults.count, 2);
+    conf_faults_done(&faults);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +122,7 @@ int main(void)
         cmocka_unit_test(private_networks_are_local_unless_said_otherwise),
         cmocka_unit_test(only_what_the_engine_uses_makes_it_start_anew),
         cmocka_unit_test(a_reload_takes_over_what_may_change_and_tells_of_the_rest),
+        cmocka_unit_test(a_scan_threshold_that_no_detector_can_reach_is_a_fault),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
