@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <net/if.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -161,7 +162,6 @@ static const char *const engine_allowed[] = {
     "lseek",
     "close",
     "dup",
-    "fcntl",
     "fstat",
     "newfstatat",
     "poll",
@@ -188,7 +188,6 @@ static const char *const engine_allowed[] = {
     "restart_syscall",
     "getpid",
     "gettid",
-    "tgkill",
     "getrandom",
     "sched_yield",
     "sched_getaffinity",
@@ -203,6 +202,9 @@ static const char *const engine_refused[] = {
     "open", "openat", "openat2",  "access",     "faccessat",  "faccessat2",
     "stat", "lstat",  "readlink", "readlinkat", "setsockopt",
 };
+
+/* stdio asks how a descriptor was opened; others would have signals sent when it is ready. */
+static const int engine_fcntls[] = {F_GETFL, F_GETFD};
 
 /* libpcap asks whether its interface is still there. */
 static const unsigned long engine_ioctls[] = {SIOCGIFINDEX, SIOCGIFFLAGS, SIOCGIFNAME};
@@ -223,6 +225,7 @@ static int add_rules(scmp_filter_ctx ctx, uint32_t action, const char *const *na
 }
 
 #define ALL_BITS UINT64_MAX
+#define INT_BITS UINT32_MAX /* the kernel reads an int: what stands above it is nobody's */
 
 /* The call's argument number `at`, as far as mask goes, equals value. */
 static struct scmp_arg_cmp argument(unsigned at, uint64_t mask, uint64_t value)
@@ -248,6 +251,13 @@ static int engine_rules(scmp_filter_ctx ctx)
     /* Memory, but none that can be executed. */
     result |= rule_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), argument(2, PROT_EXEC, 0));
     result |= rule_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), argument(2, PROT_EXEC, 0));
+    /* abort() ends us; nobody else gets a signal. */
+    result |=
+        rule_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), argument(0, INT_BITS, (uint64_t)getpid()));
+    for (size_t i = 0; i < sizeof engine_fcntls / sizeof engine_fcntls[0]; i++) {
+        result |= rule_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl),
+                          argument(1, INT_BITS, (uint64_t)engine_fcntls[i]));
+    }
     for (size_t i = 0; i < sizeof engine_ioctls / sizeof engine_ioctls[0]; i++) {
         result |=
             rule_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), argument(1, ALL_BITS, engine_ioctls[i]));
@@ -312,7 +322,38 @@ static const char *const control_refused[] = {
     "settimeofday",
     "clock_settime",
     "open_by_handle_at",
+    "pidfd_getfd",
+    "pidfd_send_signal",
+    "tkill",
+    "io_uring_setup", /* makes calls that no filter sees */
+    "io_uring_enter",
+    "io_uring_register",
 };
+
+/* Signals and limits reach nobody but us: the engine runs as the same user. */
+static int rules_of_others(scmp_filter_ctx ctx, uint32_t no)
+{
+    const int calls[] = {SCMP_SYS(kill), SCMP_SYS(tgkill), SCMP_SYS(rt_sigqueueinfo),
+                         SCMP_SYS(rt_tgsigqueueinfo)};
+    const struct scmp_arg_cmp other = {.arg = 0, .op = SCMP_CMP_NE, .datum_a = (uint64_t)getpid()};
+    const struct scmp_arg_cmp not_self = {.arg = 0, .op = SCMP_CMP_NE, .datum_a = 0};
+    int result = rule_if(ctx, no, SCMP_SYS(prlimit64), not_self);
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        result |= rule_if(ctx, no, calls[i], other);
+    }
+    return result;
+}
+
+/* A user namespace would give back every capability inside it. clone3 hides its flags. */
+static int rules_of_namespaces(scmp_filter_ctx ctx, uint32_t no)
+{
+    const uint64_t flags[] = {CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID};
+    int result = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        result |= rule_if(ctx, no, SCMP_SYS(clone), argument(0, flags[i], flags[i]));
+    }
+    return result;
+}
 
 static int control_rules(scmp_filter_ctx ctx)
 {
@@ -326,7 +367,7 @@ static int control_rules(scmp_filter_ctx ctx)
         argument(1, SOCKET_TYPE_MASK, SOCK_RAW),
     };
     result |= seccomp_rule_add_array(ctx, no, SCMP_SYS(socket), 2, raw);
-    return result;
+    return result | rules_of_others(ctx, no) | rules_of_namespaces(ctx, no);
 }
 
 int sandbox_control(const char *const *writable, size_t count, struct sandbox_state *state,

@@ -43,8 +43,8 @@ int sandbox_control(const char *const *writable, size_t count, struct sandbox_st
 char *sandbox_describe(const struct sandbox_state *state, char *buf, size_t size);
 
 /*
- * picket-agent --sandbox-test: enters the engine's walls in children and tries what must fail
- * (open /etc/shadow, execve, socket). One line a probe on standard output; 0 when all are refused,
- * 77 in a build without walls.
+ * picket-agent --sandbox-test: enters the walls of engine and control in children and tries what
+ * must fail (open /etc/shadow, execve, socket). One line a probe on standard output; 0 when all are
+ * refused, 77 in a build without walls.
  */
 int sandbox_self_test(void);

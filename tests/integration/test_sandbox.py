@@ -9,7 +9,9 @@ from lab import TOP
 
 RELEASE_AGENT = TOP / "build/release/agent/picket-agent"
 DEEDS = ["open /etc/shadow", "create a file", "execve", "socket inet", "socket packet",
-         "socket unix", "fork"]
+         "socket unix", "fork", "signal another process", "control: execve",
+         "control: socket packet", "control: signal another process",
+         "control: user namespace", "control: io_uring"]
 
 
 @pytest.fixture(scope="module")
