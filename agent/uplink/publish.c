@@ -361,6 +361,9 @@ struct publish *publish_new(const struct publish_options *options, struct err *e
         {.stream = STREAM_ALERT, .schema = ALERT_SCHEMA, .sync_ms = PUBLISH_ALERT_SYNC_MS},
         {.stream = STREAM_COUNTER, .schema = COUNTER_SCHEMA, .sync_ms = PUBLISH_SYNC_MS},
         {.stream = STREAM_FLOW, .schema = FLOW_SCHEMA, .sync_ms = PUBLISH_SYNC_MS},
+        {.stream = STREAM_ASSET, .schema = 1, .sync_ms = PUBLISH_SYNC_MS},
+        {.stream = STREAM_SNMP, .schema = 1, .sync_ms = PUBLISH_SYNC_MS},
+        {.stream = STREAM_PROBE, .schema = 1, .sync_ms = PUBLISH_SYNC_MS},
     };
     struct publish *p = calloc(1, sizeof *p);
     if (p == NULL) {

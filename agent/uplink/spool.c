@@ -37,8 +37,10 @@ struct spool {
     bool failed;
 };
 
-static const enum wire_stream all_streams[] = {STREAM_ALERT, STREAM_COUNTER, STREAM_FLOW};
-static const enum wire_stream drop_order[] = {STREAM_FLOW, STREAM_COUNTER, STREAM_ALERT};
+static const enum wire_stream all_streams[STREAM_COUNT] = {
+    STREAM_ALERT, STREAM_COUNTER, STREAM_FLOW, STREAM_ASSET, STREAM_SNMP, STREAM_PROBE};
+static const enum wire_stream drop_order[STREAM_COUNT] = {
+    STREAM_FLOW, STREAM_COUNTER, STREAM_SNMP, STREAM_PROBE, STREAM_ASSET, STREAM_ALERT};
 
 static uint64_t segment_size_for(uint64_t cap)
 {

@@ -222,6 +222,9 @@ static int add_record(struct rows *rows, enum wire_stream stream, const struct b
     case STREAM_ALERT: return add_alert(rows, record, e);
     case STREAM_COUNTER: return add_counter(rows, record, e);
     case STREAM_FLOW: return add_flow(rows, record, e);
+    case STREAM_ASSET:
+    case STREAM_SNMP:
+    case STREAM_PROBE: break;
     }
     return err_set(e, ERR_PARSE, "stream %u", (unsigned)stream);
 }

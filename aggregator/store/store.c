@@ -154,7 +154,7 @@ static uint32_t credit_for(struct store *s, enum wire_stream stream)
     if (stream == STREAM_ALERT || depth < BATCH_SLOTS / 4) {
         return WINDOW_BATCHES;
     }
-    if (stream == STREAM_COUNTER || depth < BATCH_SLOTS / 2) {
+    if (stream != STREAM_FLOW || depth < BATCH_SLOTS / 2) {
         return WINDOW_BATCHES / 2;
     }
     return 1;

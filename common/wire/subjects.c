@@ -7,9 +7,8 @@
 #include <xxhash.h>
 
 static const char *const STREAM_WORDS[STREAM_COUNT + 1] = {
-    [STREAM_ALERT] = "alert",
-    [STREAM_COUNTER] = "ctr",
-    [STREAM_FLOW] = "flow",
+    [STREAM_ALERT] = "alert", [STREAM_COUNTER] = "ctr", [STREAM_FLOW] = "flow",
+    [STREAM_ASSET] = "asset", [STREAM_SNMP] = "snmp",   [STREAM_PROBE] = "probe",
 };
 
 static const char UP_PREFIX[] = "pk.v1.up.";

@@ -14,10 +14,14 @@ enum wire_stream {
     STREAM_ALERT = 1,
     STREAM_COUNTER = 2,
     STREAM_FLOW = 3,
+    STREAM_ASSET = 4,
+    STREAM_SNMP = 5,
+    STREAM_PROBE = 6,
 };
-enum { STREAM_COUNT = 3 };
+enum { STREAM_COUNT = 6 };
 
-/* "alert", "ctr", "flow": the last word of pk.v1.up.SHARD.AGENT.b.WORD. NULL for no stream. */
+/* "alert", "ctr", "flow", "asset", "snmp", "probe": the last word of pk.v1.up.SHARD.AGENT.b.WORD.
+ * NULL for no stream. */
 const char *wire_stream_word(enum wire_stream stream);
 /* 0 when the word names no stream. */
 enum wire_stream wire_stream_by_word(const char *word);
