@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -100,18 +101,32 @@ static int note_hello(struct pg *pg, const struct hello_job *job, struct err *e)
     return pg_run(pg, sql, &args, e);
 }
 
+enum { EPOCHS_SIZE = STREAM_COUNT * 21 + 3 }; /* 20 digits and a comma each */
+
+/* The epochs of all streams as an array of PostgreSQL, whose first element has the index 1. */
+static void epochs_array(const uint64_t epochs[STREAM_COUNT + 1], char text[EPOCHS_SIZE])
+{
+    size_t len = 0;
+    for (int stream = 1; stream <= STREAM_COUNT; stream++) {
+        len += (size_t)snprintf(text + len, EPOCHS_SIZE - len, "%c%" PRId64,
+                                stream == 1 ? '{' : ',', (int64_t)epochs[stream]);
+    }
+    (void)snprintf(text + len, EPOCHS_SIZE - len, "}");
+}
+
 int state_hello(struct pg *pg, struct hello_job *job, struct err *e)
 {
-    static const char sql[] = "SELECT stream, seq FROM cursor WHERE instance_id = $1::int AND"
-                              " (stream = 1 AND epoch = $2::bigint OR stream = 2 AND"
-                              " epoch = $3::bigint OR stream = 3 AND epoch = $4::bigint)";
+    static const char sql[] = "SELECT stream, seq FROM cursor WHERE instance_id = $1::int"
+                              " AND epoch = ($2::bigint[])[stream]";
     if (note_hello(pg, job, e) != 0) {
         return -1;
     }
+    char epochs[EPOCHS_SIZE];
+    epochs_array(job->hello.epochs, epochs);
     struct pg_args args = {0};
     pg_add_i64(&args, job->instance_id);
+    pg_add_text(&args, epochs);
     for (int stream = 1; stream <= STREAM_COUNT; stream++) {
-        pg_add_i64(&args, (int64_t)job->hello.epochs[stream]);
         job->welcome.cursors[stream].epoch = job->hello.epochs[stream];
     }
     struct pg_rows *rows = pg_query(pg, sql, &args, e);
