@@ -1,6 +1,7 @@
 /* picket-agent: options, settings, then the parent; or one of the tools that need no parent. */
 #include "agent/parent.h"
 #include "agent/read.h"
+#include "agent/reference.h"
 #include "agent/sandbox.h"
 #include "agent/settings.h"
 #include "common/log.h"
@@ -36,6 +37,8 @@ static void print_help(void)
            "  --read FILE              reads a capture file and prints its flows\n"
            "    --json                 one JSON object a flow\n"
            "    --top N                a table of the N largest (%d)\n"
+           "    --dpi-reference        only what nDPI says of each flow, asked as ndpiReader asks\n"
+           "    --dpi-rules FILE       custom protocols in nDPI's form, with --dpi-reference\n"
            "  --sandbox-test           shows that the engine's walls hold\n"
            "  --help, --version\n",
            TOP_DEFAULT);
@@ -49,6 +52,8 @@ enum option_id {
     OPT_READ,
     OPT_JSON,
     OPT_TOP,
+    OPT_REFERENCE,
+    OPT_RULES,
     OPT_SANDBOX,
     OPT_HELP,
     OPT_VERSION,
@@ -62,6 +67,8 @@ static const struct option long_options[] = {
     {"read", required_argument, NULL, OPT_READ},
     {"json", no_argument, NULL, OPT_JSON},
     {"top", required_argument, NULL, OPT_TOP},
+    {"dpi-reference", no_argument, NULL, OPT_REFERENCE},
+    {"dpi-rules", required_argument, NULL, OPT_RULES},
     {"sandbox-test", no_argument, NULL, OPT_SANDBOX},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -111,6 +118,8 @@ static int take_option(int id, const char *argument, struct options *o)
         return -1;
     case OPT_JSON: o->read.json = true; return -1;
     case OPT_TOP: return read_top(argument, &o->read.top);
+    case OPT_REFERENCE: o->read.reference = true; return -1;
+    case OPT_RULES: o->read.rules = argument; return -1;
     case OPT_SANDBOX: o->what = SANDBOX_TEST; return -1;
     case OPT_HELP: print_help(); return 0;
     case OPT_VERSION: printf("picket-agent %s\n", PICKET_VERSION); return 0;
@@ -193,7 +202,7 @@ int main(int argc, char **argv)
     case CHECK_CONFIG:
     case PRINT_CONFIG: return with_settings(&o);
     case PRINT_MARKDOWN: settings_print_markdown(stdout); return EXIT_SUCCESS;
-    case READ_FILE: return read_file(&o.read);
+    case READ_FILE: return o.read.reference ? reference_file(&o.read) : read_file(&o.read);
     case SANDBOX_TEST: return sandbox_self_test();
     }
     return EXIT_FAILURE;

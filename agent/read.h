@@ -5,8 +5,10 @@
 
 struct read_options {
     const char *path;
-    bool json;    /* one line a flow, in order of the first packet; else a table */
-    unsigned top; /* rows of the table */
+    bool json;         /* one line a flow, in order of the first packet; else a table */
+    unsigned top;      /* rows of the table */
+    bool reference;    /* reference_file instead */
+    const char *rules; /* for it: a file of custom protocols; NULL: none */
 };
 
 /* Returns the exit status: 0, or 1 when the file cannot be read to its end. */

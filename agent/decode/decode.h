@@ -7,7 +7,8 @@
 /*
  * Decodes one captured packet of the given link type (DLT number) into a zeroed p; len is its
  * length on the wire.
- * On DECODE_OK every field but time_ns is set; otherwise p is not to be read.
+ * On DECODE_OK every field but time_ns is set; otherwise p is not to be read, but for `ip`, its
+ * lengths and the addresses once `ip` is set: then only what lies behind the IP header is unsound.
  */
 enum decode_result decode_packet(int link_type, const uint8_t *bytes, size_t caplen, size_t len,
                                  struct packet *p);

@@ -1,12 +1,18 @@
-/* From the link layer to the IP header: Ethernet, VLAN tags, Linux cooked, loopback, raw IP. */
+/*
+ * From the link layer to the IP header: Ethernet, VLAN tags, MPLS labels, Linux cooked, PPP, Cisco
+ * HDLC, loopback, raw IP.
+ */
 #include "agent/decode/decode.h"
 
 /* DLT numbers as capture files carry them (tcpdump.org/linktypes). */
 enum {
     DLT_NULL_ = 0,
     DLT_ETHERNET_ = 1,
+    DLT_PPP_ = 9,
     DLT_RAW_ = 12,
+    DLT_PPP_SERIAL_ = 50,
     DLT_RAW_FILE_ = 101,
+    DLT_HDLC_ = 104,
     DLT_LOOP_ = 108,
     DLT_SLL_ = 113,
     DLT_IPV4_ = 228,
@@ -18,9 +24,18 @@ enum {
     ETHERTYPE_IPV4 = 0x0800,
     ETHERTYPE_VLAN = 0x8100,
     ETHERTYPE_IPV6 = 0x86dd,
+    ETHERTYPE_MPLS = 0x8847,
+    ETHERTYPE_MPLS_MULTI = 0x8848,
     ETHERTYPE_QINQ = 0x88a8,
     ETHERTYPE_QINQ_OLD = 0x9100,
     MAX_VLAN_TAGS = 4,
+    MAX_LABELS = 8,
+    LABEL_BOTTOM = 0x100, /* RFC 3032, section 2.1 */
+    PPP_IPV4 = 0x0021,
+    PPP_IPV6 = 0x0057,
+    PPP_ADDRESS_CONTROL = 0xff03, /* RFC 1662; often left out */
+    HDLC_UNICAST = 0x0f,
+    HDLC_MULTICAST = 0x8f,
     VLAN_ID_MASK = 0x0fff,
     MAC_SIZE = 6,
     SLL_ADDRESS_SIZE = 8,
@@ -40,6 +55,41 @@ static void read_mac(struct reader *r, struct mac *mac)
     }
 }
 
+/* Without a link header the first half byte tells the version. */
+static enum decode_result decode_raw(struct reader *r, uint16_t *ethertype)
+{
+    if (reader_left(r) == 0) {
+        return DECODE_SHORT;
+    }
+    unsigned version = r->at[0] >> 4;
+    if (version != 4 && version != 6) {
+        return DECODE_NOT_IP;
+    }
+    *ethertype = version == 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
+    return DECODE_OK;
+}
+
+static bool is_mpls(uint16_t ethertype)
+{
+    return ethertype == ETHERTYPE_MPLS || ethertype == ETHERTYPE_MPLS_MULTI;
+}
+
+/* Labels do not tell what they carry; where it is IP, its version does. */
+static enum decode_result pass_labels(struct reader *r, uint16_t *ethertype)
+{
+    uint32_t label = 0;
+    for (unsigned labels = 0; (label & LABEL_BOTTOM) == 0; labels++) {
+        if (labels == MAX_LABELS) {
+            return DECODE_DEEP;
+        }
+        label = reader_be32(r);
+        if (r->bad) {
+            return DECODE_SHORT;
+        }
+    }
+    return decode_raw(r, ethertype);
+}
+
 /* Passes the VLAN tags; keeps the outermost id, which tells the customer's or trunk's network. */
 static enum decode_result pass_tags(struct reader *r, struct packet *p, uint16_t *ethertype)
 {
@@ -55,6 +105,9 @@ static enum decode_result pass_tags(struct reader *r, struct packet *p, uint16_t
     }
     if (r->bad) {
         return DECODE_SHORT;
+    }
+    if (is_mpls(*ethertype)) {
+        return pass_labels(r, ethertype);
     }
     bool ip = *ethertype == ETHERTYPE_IPV4 || *ethertype == ETHERTYPE_IPV6;
     return ip ? DECODE_OK : DECODE_NOT_IP;
@@ -95,18 +148,29 @@ static enum decode_result decode_sll2(struct reader *r, struct packet *p, uint16
     return pass_tags(r, p, ethertype);
 }
 
-/* Without a link header the first half byte tells the version. */
-static enum decode_result decode_raw(struct reader *r, uint16_t *ethertype)
+/* Address, control, and the same types as Ethernet. */
+static enum decode_result decode_hdlc(struct reader *r, struct packet *p, uint16_t *ethertype)
 {
-    if (reader_left(r) == 0) {
+    reader_skip(r, 2);
+    *ethertype = reader_be16(r);
+    return pass_tags(r, p, ethertype);
+}
+
+/* Files call both PPP: what begins with an HDLC address is that. */
+static enum decode_result decode_ppp(struct reader *r, struct packet *p, uint16_t *ethertype)
+{
+    if (reader_left(r) > 0 && (r->at[0] == HDLC_UNICAST || r->at[0] == HDLC_MULTICAST)) {
+        return decode_hdlc(r, p, ethertype);
+    }
+    uint16_t protocol = reader_be16(r);
+    if (protocol == PPP_ADDRESS_CONTROL) {
+        protocol = reader_be16(r);
+    }
+    if (r->bad) {
         return DECODE_SHORT;
     }
-    unsigned version = r->at[0] >> 4;
-    if (version != 4 && version != 6) {
-        return DECODE_NOT_IP;
-    }
-    *ethertype = version == 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
-    return DECODE_OK;
+    *ethertype = protocol == PPP_IPV4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
+    return protocol == PPP_IPV4 || protocol == PPP_IPV6 ? DECODE_OK : DECODE_NOT_IP;
 }
 
 enum decode_result decode_link(int link_type, struct reader *r, struct packet *p,
@@ -116,6 +180,9 @@ enum decode_result decode_link(int link_type, struct reader *r, struct packet *p
     case DLT_ETHERNET_: return decode_ethernet(r, p, ethertype);
     case DLT_SLL_: return decode_sll(r, p, ethertype);
     case DLT_SLL2_: return decode_sll2(r, p, ethertype);
+    case DLT_PPP_:
+    case DLT_PPP_SERIAL_: return decode_ppp(r, p, ethertype);
+    case DLT_HDLC_: return decode_hdlc(r, p, ethertype);
     case DLT_NULL_:
     case DLT_LOOP_:
         reader_skip(r, 4); /* the family; its numbers differ by system, the version does not */

@@ -15,13 +15,21 @@
 #include <string.h>
 
 enum {
-    MAX_TCP_PACKETS = 24, /* leaves room for the certificates */
-    MAX_UDP_PACKETS = 16,
-    MAX_OTHER_PACKETS = 3,
     HANDSHAKE_PACKETS = 3, /* later segments without data tell nothing */
     IP_MAX = 65535,
     ZERO_TAIL = 256, /* no over-read was found past this (58 M mutated packets) */
 };
+
+/* Packets of a flow that the library is shown at most. */
+struct dpi_caps {
+    uint8_t tcp;
+    uint8_t udp;
+    uint8_t other;
+};
+
+static const struct dpi_caps usual_caps = {.tcp = 24, .udp = 16, .other = 3}; /* 24: certificates */
+/* ndpiReader 4.2 gives up with the packet after its 80th and 24th; the rest it never gives up. */
+static const struct dpi_caps reference_caps = {.tcp = 81, .udp = 25, .other = UINT8_MAX};
 
 /* One flow's state: nDPI's own and what we last told of it. */
 struct dpi_state {
@@ -34,6 +42,8 @@ struct dpi_state {
 struct dpi {
     struct ndpi_detection_module_struct *module; /* NULL: DPI is switched off */
     struct slab states;
+    struct dpi_caps caps;
+    bool reference; /* see dpi_options */
     uint64_t refused;
     _Atomic uint32_t *breadcrumb; /* read by the parent once we are dead */
     uint8_t copy[IP_MAX + ZERO_TAIL];
@@ -65,6 +75,16 @@ static int switch_off(struct ndpi_detection_module_struct *module, NDPI_PROTOCOL
     return 0;
 }
 
+static int load_rules(struct ndpi_detection_module_struct *module, const char *path, struct err *e)
+{
+    char copy[512]; /* the call wants a writable text */
+    int len = snprintf(copy, sizeof copy, "%s", path);
+    if (len < 0 || (size_t)len >= sizeof copy || ndpi_load_protocols_file(module, copy) != 0) {
+        return err_set(e, ERR_CONFIG, "%s: nDPI cannot read this file of rules", path);
+    }
+    return 0;
+}
+
 static int open_module(struct dpi *dpi, const struct dpi_options *options, struct err *e)
 {
     dpi->module = ndpi_init_detection_module(ndpi_no_prefs);
@@ -79,8 +99,13 @@ static int open_module(struct dpi *dpi, const struct dpi_options *options, struc
         }
     }
     ndpi_set_protocol_detection_bitmask2(dpi->module, &all);
+    if (options->rules != NULL && load_rules(dpi->module, options->rules, e) != 0) {
+        return -1;
+    }
     ndpi_finalize_initialization(dpi->module);
-    ndpi_set_detection_preferences(dpi->module, ndpi_pref_direction_detect_disable, 1);
+    if (!options->reference) {
+        ndpi_set_detection_preferences(dpi->module, ndpi_pref_direction_detect_disable, 1);
+    }
     return 0;
 }
 
@@ -92,6 +117,8 @@ struct dpi *dpi_new(const struct dpi_options *options, struct err *e)
         return NULL;
     }
     dpi->breadcrumb = options->breadcrumb;
+    dpi->reference = options->reference;
+    dpi->caps = options->reference ? reference_caps : usual_caps;
     if (!options->enabled) {
         return dpi;
     }
@@ -132,18 +159,20 @@ static struct dpi_state *state_of(struct dpi *dpi, struct dpi_flow *flow)
     return state;
 }
 
-static unsigned packet_cap(const struct packet *p)
+static unsigned packet_cap(const struct dpi *dpi, const struct packet *p)
 {
     switch (p->ends.protocol) {
-    case PROTO_TCP: return MAX_TCP_PACKETS;
-    case PROTO_UDP: return MAX_UDP_PACKETS;
-    default: return MAX_OTHER_PACKETS;
+    case PROTO_TCP: return dpi->caps.tcp;
+    case PROTO_UDP: return dpi->caps.udp;
+    default: return dpi->caps.other;
     }
 }
 
-static bool tells_nothing(const struct dpi_flow *flow, const struct packet *p)
+static bool tells_nothing(const struct dpi *dpi, const struct dpi_flow *flow,
+                          const struct packet *p)
 {
-    return p->ends.protocol == PROTO_TCP && p->payload_len == 0 && flow->fed >= HANDSHAKE_PACKETS;
+    return !dpi->reference && p->ends.protocol == PROTO_TCP && p->payload_len == 0 &&
+           flow->fed >= HANDSHAKE_PACKETS;
 }
 
 /* nDPI ignores a packet that is shorter than its header says: let the copy say what it holds. */
@@ -202,7 +231,7 @@ static unsigned news_of(struct dpi_state *state, const ndpi_protocol *now)
 
 unsigned dpi_feed(struct dpi *dpi, struct dpi_flow *flow, const struct packet *p, bool from_client)
 {
-    if (dpi->module == NULL || p->later_fragment || tells_nothing(flow, p)) {
+    if (dpi->module == NULL || p->later_fragment || tells_nothing(dpi, flow, p)) {
         return DPI_NEWS_NONE;
     }
     struct dpi_state *state = state_of(dpi, flow);
@@ -210,7 +239,9 @@ unsigned dpi_feed(struct dpi *dpi, struct dpi_flow *flow, const struct packet *p
         return DPI_NEWS_NONE;
     }
     uint16_t len = copy_packet(dpi, p);
-    state->flow.packet_direction = from_client ? 0 : 1;
+    if (!dpi->reference) {
+        state->flow.packet_direction = from_client ? 0 : 1;
+    }
     leave_breadcrumb(dpi, state);
     ndpi_protocol now = ndpi_detection_process_packet(dpi->module, &state->flow, dpi->copy, len,
                                                       p->time_ns / 1000000);
@@ -218,7 +249,7 @@ unsigned dpi_feed(struct dpi *dpi, struct dpi_flow *flow, const struct packet *p
     flow->fed++;
     unsigned news = news_of(state, &now);
     bool settled = is_known(&now) && ndpi_extra_dissection_possible(dpi->module, &state->flow) == 0;
-    if (settled || flow->fed >= packet_cap(p)) {
+    if (settled || flow->fed >= packet_cap(dpi, p)) {
         dpi_conclude(dpi, flow);
         news |= DPI_NEWS_DONE;
     }

@@ -58,6 +58,12 @@ struct dpi_options {
     size_t disabled_count;
     uint32_t max_states;
     _Atomic uint32_t *breadcrumb; /* protocol id in hand + 1, 0 outside; read after a crash */
+    const char *rules;            /* file of custom protocols in nDPI's form; NULL: none */
+    /*
+     * The habits of ndpiReader 4.2, so that its expected results can be compared: its packet
+     * caps, every packet shown, directions left to the library, a last guess for each flow.
+     */
+    bool reference;
 };
 
 /* Makes the module; one at a time in a process. NULL and e on failure. */

@@ -4,7 +4,7 @@
 #include "agent/decode/decode.h"
 #include "agent/decode/fragment.h"
 
-static const int links[] = {0, 1, 12, 101, 108, 113, 228, 229, 276};
+static const int links[] = {0, 1, 12, 101, 108, 113, 228, 229, 276, 9, 104};
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {

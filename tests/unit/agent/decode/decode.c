@@ -11,8 +11,8 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-enum { ETHERNET = 1, RAW = 101, NULL_LINK = 0, SLL = 113, SLL2 = 276 };
-enum { IPV4 = 0x0800, IPV6 = 0x86dd, VLAN = 0x8100, QINQ = 0x88a8, ARP = 0x0806 };
+enum { ETHERNET = 1, PPP = 9, RAW = 101, HDLC = 104, NULL_LINK = 0, SLL = 113, SLL2 = 276 };
+enum { IPV4 = 0x0800, IPV6 = 0x86dd, VLAN = 0x8100, QINQ = 0x88a8, ARP = 0x0806, MPLS = 0x8847 };
 
 static enum decode_result decode(int link, const struct frame *f, struct packet *p)
 {
@@ -75,6 +75,69 @@ static void the_outermost_of_two_vlan_tags_counts(void **state)
     assert_int_equal(decode(ETHERNET, &f, &p), DECODE_OK);
     assert_int_equal(p.ends.vlan, 300);
     assert_int_equal(p.ends.dst_port, 54);
+}
+
+static void ip_behind_mpls_labels_is_found(void **state)
+{
+    (void)state;
+    struct frame f = {0};
+    struct packet p;
+    frame_ethernet(&f, VLAN);
+    frame_be16(&f, 9);
+    frame_be16(&f, MPLS);
+    frame_be16(&f, 1); /* label 16, then label 18 at the bottom of the stack */
+    frame_be16(&f, 0x00ff);
+    frame_be16(&f, 1);
+    frame_be16(&f, 0x21ff);
+    frame_ipv4(&f, PROTO_UDP, 8, 0);
+    frame_udp(&f, 53, 54, 0);
+    assert_int_equal(decode(ETHERNET, &f, &p), DECODE_OK);
+    assert_int_equal(p.ends.vlan, 9);
+    assert_int_equal(p.ends.dst_port, 54);
+}
+
+static void a_label_stack_without_end_is_too_deep(void **state)
+{
+    (void)state;
+    struct frame f = {0};
+    struct packet p;
+    frame_ethernet(&f, MPLS);
+    frame_fill(&f, 0, 9 * 4);
+    assert_int_equal(decode(ETHERNET, &f, &p), DECODE_DEEP);
+}
+
+static void ppp_is_read_with_and_without_its_address(void **state)
+{
+    (void)state;
+    static const uint16_t heads[][3] = {{0x0021}, {0xff03, 0x0021}, {0x0f00, IPV4}};
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        struct frame f = {0};
+        struct packet p;
+        for (size_t word = 0; word < 3 && heads[i][word] != 0; word++) {
+            frame_be16(&f, heads[i][word]);
+        }
+        frame_ipv4(&f, PROTO_UDP, 8, 0);
+        frame_udp(&f, 53, 54, 0);
+        assert_int_equal(decode(PPP, &f, &p), DECODE_OK);
+        assert_int_equal(p.ends.dst_port, 54);
+    }
+}
+
+static void cisco_hdlc_carries_the_types_of_ethernet(void **state)
+{
+    (void)state;
+    struct frame f = {0};
+    struct packet p;
+    frame_be16(&f, 0x8f00);
+    frame_be16(&f, IPV4);
+    frame_ipv4(&f, PROTO_UDP, 8, 0);
+    frame_udp(&f, 53, 54, 0);
+    assert_int_equal(decode(HDLC, &f, &p), DECODE_OK);
+    assert_int_equal(p.ends.src_port, 53);
+    struct frame keepalive = {0};
+    frame_be16(&keepalive, 0x8f00);
+    frame_be16(&keepalive, 0x8035);
+    assert_int_equal(decode(HDLC, &keepalive, &p), DECODE_NOT_IP);
 }
 
 static void more_than_four_vlan_tags_are_too_deep(void **state)
@@ -358,6 +421,10 @@ int main(void)
         cmocka_unit_test(an_ethernet_tcp_segment_is_read_whole),
         cmocka_unit_test(padding_behind_the_ip_length_is_not_payload),
         cmocka_unit_test(the_outermost_of_two_vlan_tags_counts),
+        cmocka_unit_test(ip_behind_mpls_labels_is_found),
+        cmocka_unit_test(a_label_stack_without_end_is_too_deep),
+        cmocka_unit_test(ppp_is_read_with_and_without_its_address),
+        cmocka_unit_test(cisco_hdlc_carries_the_types_of_ethernet),
         cmocka_unit_test(more_than_four_vlan_tags_are_too_deep),
         cmocka_unit_test(arp_is_no_ip_and_no_fault),
         cmocka_unit_test(cooked_packets_tell_the_sender_only),
