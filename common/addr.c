@@ -153,3 +153,34 @@ char *mac_format(const struct mac *mac, char *buf)
     }
     return buf;
 }
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = (char)(c | 0x20); /* lower case */
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool mac_parse(const char *text, struct mac *mac)
+{
+    struct mac read = {{0}};
+    for (size_t i = 0; i < sizeof read.bytes; i++) {
+        int high = hex_digit(text[0]);
+        int low = high < 0 ? -1 : hex_digit(text[1]);
+        bool last = i + 1 == sizeof read.bytes;
+        if (low < 0 || (last ? text[2] != '\0' : text[2] != ':' && text[2] != '-')) {
+            return false;
+        }
+        read.bytes[i] = (uint8_t)(high << 4 | low);
+        text += 3;
+    }
+    *mac = read;
+    return true;
+}
+
+bool mac_equal(const struct mac *a, const struct mac *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}

@@ -38,3 +38,6 @@ int addr_compare(const struct addr *a, const struct addr *b);
 bool addr_is_multicast(enum addr_family family, const struct addr *addr);
 /* "00:1b:21:3c:9d:f8", lower case. Returns buf of MAC_TEXT_SIZE. */
 char *mac_format(const struct mac *mac, char *buf);
+/* Reads six pairs of hex digits with ':' or '-' between; false for anything else. */
+bool mac_parse(const char *text, struct mac *mac);
+bool mac_equal(const struct mac *a, const struct mac *b);

@@ -56,37 +56,11 @@ size_t wire_alert_pack(const struct wire_alert *a, void *buf, size_t size)
     return fields_dump(root, buf, size);
 }
 
-/* The place of a name in a table of names that begins at 1; a fault when it has none. */
-static uint8_t fields_choice(struct fields *f, const char *key, const char *const *names,
-                             size_t count)
-{
-    char word[32];
-    fields_text(f, key, word, sizeof word);
-    for (size_t i = 1; i < count; i++) {
-        if (strcmp(word, names[i]) == 0) {
-            return (uint8_t)i;
-        }
-    }
-    fields_fault(f, key, "is no known word");
-    return 0;
-}
-
-static enum addr_family addr_from(struct fields *f, const char *key, struct addr *addr)
-{
-    char text[ADDR_TEXT_SIZE];
-    fields_text(f, key, text, sizeof text);
-    enum addr_family family = f->bad ? ADDR_NONE : addr_parse(text, addr);
-    if (family == ADDR_NONE) {
-        fields_fault(f, key, "is no address");
-    }
-    return family;
-}
-
 static bool flow_from_json(struct fields *f, struct wire_alert *a)
 {
     a->flow_id = fields_id(f, "id");
-    a->flow.family = (uint8_t)addr_from(f, "client", &a->flow.client);
-    if (addr_from(f, "server", &a->flow.server) != (enum addr_family)a->flow.family) {
+    a->flow.family = (uint8_t)fields_addr(f, "client", &a->flow.client);
+    if (fields_addr(f, "server", &a->flow.server) != (enum addr_family)a->flow.family) {
         fields_fault(f, "server", "is of another family than client");
     }
     a->flow.client_port = (uint16_t)fields_u64(f, "client_port", UINT16_MAX);

@@ -188,6 +188,51 @@ struct fields fields_object(struct fields *f, const char *key)
     return (struct fields){.object = value, .e = f->e, .bad = f->bad};
 }
 
+uint8_t fields_choice(struct fields *f, const char *key, const char *const *words, size_t count)
+{
+    char word[32];
+    fields_text(f, key, word, sizeof word);
+    for (size_t i = 1; i < count && !f->bad; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            return (uint8_t)i;
+        }
+    }
+    fields_fault(f, key, "is no known word");
+    return 0;
+}
+
+enum addr_family fields_addr(struct fields *f, const char *key, struct addr *addr)
+{
+    char text[ADDR_TEXT_SIZE];
+    fields_text(f, key, text, sizeof text);
+    enum addr_family family = f->bad ? ADDR_NONE : addr_parse(text, addr);
+    if (family == ADDR_NONE) {
+        fields_fault(f, key, "is no address");
+    }
+    return family;
+}
+
+const json_t *fields_list(struct fields *f, const char *key, size_t max)
+{
+    const json_t *list = member(f, key, false);
+    if (list == NULL) {
+        return NULL;
+    }
+    if (!json_is_array(list) || json_array_size(list) > max) {
+        fields_fault(f, key, "is no list, or too long a one");
+        return NULL;
+    }
+    return list;
+}
+
+struct fields fields_entry(struct fields *f, const char *key, const json_t *entry)
+{
+    if (!json_is_object(entry)) {
+        fields_fault(f, key, "holds what is no object");
+    }
+    return (struct fields){.object = entry, .e = f->e, .bad = f->bad};
+}
+
 json_t *fields_string(const char *text)
 {
     char *clean = strdup(text);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "common/addr.h"
 #include "common/err.h"
 
 #include <jansson.h>
@@ -35,6 +36,14 @@ void fields_text(struct fields *f, const char *key, char *buf, size_t size);
 void fields_text_or_empty(struct fields *f, const char *key, char *buf, size_t size);
 /* A member object as fields of its own; bad when missing or of another type. Shares e. */
 struct fields fields_object(struct fields *f, const char *key);
+/* The place of a word in a table of words that begins at 1, of count places; else a fault and 0. */
+uint8_t fields_choice(struct fields *f, const char *key, const char *const *words, size_t count);
+/* An address as text; must be there. ADDR_NONE once anything is bad. */
+enum addr_family fields_addr(struct fields *f, const char *key, struct addr *addr);
+/* A member array of at most max entries, borrowed; NULL when missing or bad. */
+const json_t *fields_list(struct fields *f, const char *key, size_t max);
+/* An entry of it, which must be an object, as fields of its own. Shares e. */
+struct fields fields_entry(struct fields *f, const char *key, const json_t *entry);
 /* Sets a fault of the caller's own. */
 void fields_fault(struct fields *f, const char *key, const char *what);
 

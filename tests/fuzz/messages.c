@@ -5,11 +5,12 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "common/wire/alerts.h"
+#include "common/wire/assets.h"
 #include "common/wire/delivery.h"
 #include "common/wire/heartbeat.h"
 #include "common/wire/query.h"
 
-static char buf[ALERT_PACKED_MAX];
+static char buf[ASSET_PACKED_MAX];
 
 /* One message's round trip: unpack, pack, unpack. Hello has room for what its own form adds. */
 #define ROUND_TRIP(name, type)                                                                     \
@@ -32,6 +33,7 @@ ROUND_TRIP(ack, ack)
 ROUND_TRIP(nack, nack)
 ROUND_TRIP(enrol_request, enrol_request)
 ROUND_TRIP(query, query)
+ROUND_TRIP(wire_asset, wire_asset)
 #undef ROUND_TRIP
 
 static void try_enrol_answer(const uint8_t *bytes, size_t len)
@@ -54,8 +56,9 @@ static void try_chunk(const uint8_t *bytes, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     static void (*const tries[])(const uint8_t *bytes, size_t len) = {
-        try_wire_alert, try_heartbeat, try_live_sample,   try_hello, try_welcome,      try_goodbye,
-        try_ack,        try_nack,      try_enrol_request, try_query, try_enrol_answer, try_chunk,
+        try_wire_alert,   try_heartbeat, try_live_sample, try_hello,         try_welcome,
+        try_goodbye,      try_ack,       try_nack,        try_enrol_request, try_query,
+        try_enrol_answer, try_chunk,     try_wire_asset,
     };
     if (len > 0) {
         size_t which = (size_t)(bytes[0] - 'a');
