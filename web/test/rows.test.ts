@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ref, shallowRef } from "vue";
-import { hostOf, who } from "../src/lib/alertText";
+import { hostOf, seen, who } from "../src/lib/alertText";
 import { applyAlerts, patchAlerts } from "../src/lib/alerts";
 import { appName, heldRows, present, rttOf } from "../src/lib/flows";
 import { heldOrder, useStableOrder } from "../src/lib/order";
@@ -67,6 +67,13 @@ describe("alerts", () => {
     expect(hostOf(makeAlert({ client: "192.0.2.1:55" }))).toBe("192.0.2.1");
     expect(hostOf(makeAlert({ entity: "host", entity_id: "192.0.2.9" }))).toBe("192.0.2.9");
     expect(hostOf(makeAlert({ entity: "agent", entity_id: "a" }))).toBe(null);
+  });
+  it("say what a known application carried, and the detail when there is one", () => {
+    const flow = { client: "192.0.2.7:5000", app: "Telnet" };
+    expect(seen(makeAlert(flow))).toBe("Telnet");
+    expect(seen(makeAlert({ ...flow, detail: "cut" }))).toBe("Telnet · cut");
+    expect(seen(makeAlert({ ...flow, app: "Unknown", detail: "cut" }))).toBe("cut");
+    expect(seen(makeAlert({ entity: "host", app: "Telnet", detail: "20 ports" }))).toBe("20 ports");
   });
   it("say whom they are about", () => {
     expect(who(makeAlert({ client: "a:1", server: "b:2" }))).toBe("a:1 → b:2");

@@ -9,6 +9,12 @@ export function who(alert: Alert): string {
   return `${entityWord(alert.entity)} ${alert.entity_id}`;
 }
 
+/** What was seen: the application that a flow carried, and the detail. Empty when neither is known. */
+export function seen(alert: Alert): string {
+  const app = alert.client && alert.app !== "Unknown" ? alert.app : "";
+  return [app, alert.detail].filter(Boolean).join(" · ");
+}
+
 /** The address to look for in flows: the host itself or the client; null when it is not about one. */
 export function hostOf(alert: Alert): string | null {
   if (alert.entity === "host") return alert.entity_id.split("@")[0] ?? null;
