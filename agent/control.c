@@ -140,6 +140,7 @@ static void on_tick(uv_timer_t *timer)
     counters_tick(c->counters, wall_ns, &gauges);
     struct live_sample live = health_live(&c->health, &known, wall_ns, mono_ns);
     uplink_live(c->uplink, &live); /* leaves only while somebody watches */
+    atomic_fetch_add(&c->link->health->control_turns, 1);
 }
 
 static void on_beat(uv_timer_t *timer);

@@ -93,8 +93,9 @@ struct engine_health {
     _Atomic int32_t control_pid;
     /* Of parent, engine and control together, renewed every few seconds. */
     _Atomic uint64_t pss_bytes;
-    _Atomic uint64_t cpu_ms; /* since the agent started, dead children included */
-    _Atomic uint32_t walls;  /* enum engine_wall bits in force in the engine */
+    _Atomic uint64_t cpu_ms;        /* since the agent started, dead children included */
+    _Atomic uint32_t walls;         /* enum engine_wall bits in force in the engine */
+    _Atomic uint64_t control_turns; /* written by control, grows every second: see parent.c */
     /* Written by control, for the control that comes after it: since boot. */
     _Atomic uint64_t beats;
     _Atomic uint64_t flow_alerts;

@@ -23,6 +23,7 @@ struct options {
     enum what what;
     const char *config;
     const char *ledger;
+    const char *alive_file;
     struct read_options read;
 };
 
@@ -33,6 +34,7 @@ static void print_help(void)
            "  --config FILE            settings; also from the environment, PICKET_SECTION_KEY\n"
            "  --check-config           names every fault in the settings and ends\n"
            "  --print-config[=markdown] prints all settings, or their reference, and ends\n"
+           "  --alive-file FILE        touched every 5 s while all is well, for a health check\n"
            "  --ledger FILE            writes a line for each record taken into the spool\n"
            "  --read FILE              reads a capture file and prints its flows\n"
            "    --json                 one JSON object a flow\n"
@@ -49,6 +51,7 @@ enum option_id {
     OPT_CHECK,
     OPT_PRINT,
     OPT_LEDGER,
+    OPT_ALIVE,
     OPT_READ,
     OPT_JSON,
     OPT_TOP,
@@ -64,6 +67,7 @@ static const struct option long_options[] = {
     {"check-config", no_argument, NULL, OPT_CHECK},
     {"print-config", optional_argument, NULL, OPT_PRINT},
     {"ledger", required_argument, NULL, OPT_LEDGER},
+    {"alive-file", required_argument, NULL, OPT_ALIVE},
     {"read", required_argument, NULL, OPT_READ},
     {"json", no_argument, NULL, OPT_JSON},
     {"top", required_argument, NULL, OPT_TOP},
@@ -112,6 +116,7 @@ static int take_option(int id, const char *argument, struct options *o)
     case OPT_CHECK: o->what = CHECK_CONFIG; return -1;
     case OPT_PRINT: return take_print(argument, o);
     case OPT_LEDGER: o->ledger = argument; return -1;
+    case OPT_ALIVE: o->alive_file = argument; return -1;
     case OPT_READ:
         o->what = READ_FILE;
         o->read.path = argument;
@@ -154,7 +159,8 @@ static struct settings *load(const char *path)
 
 static int run(struct settings *settings, const struct options *o)
 {
-    struct parent_options options = {.config_path = o->config, .ledger_fd = -1};
+    struct parent_options options = {
+        .config_path = o->config, .ledger_fd = -1, .alive_file = o->alive_file};
     if (o->ledger != NULL) {
         options.ledger_fd = open(o->ledger, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         if (options.ledger_fd < 0) {

@@ -7,8 +7,10 @@
 #include "agent/figures.h"
 #include "agent/reopen.h"
 #include "agent/sandbox.h"
+#include "agent/turns.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/notify.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,6 +25,7 @@
 
 enum { TURN_MS = 500, ENGINE_STOP_MS = 1500, CONTROL_STOP_MS = 3000 };
 #define HUNG_NS    (10ull * NS_PER_S) /* no turn of a worker's loop takes so long */
+#define STUCK_NS   (30ull * NS_PER_S) /* nor does one of control's, slow disks included */
 #define FIGURES_NS (5ull * NS_PER_S)
 #define LOOK_NS    (15ull * NS_PER_S) /* a lost interface is looked for this often */
 
@@ -38,6 +41,9 @@ struct parent {
     uint64_t progress[ENGINE_MAX_WORKERS];
     uint64_t moved_ns; /* when all workers were last seen to move */
     uint64_t turn_ns;  /* when we last looked ourselves */
+    struct turns control_turns;
+    struct notify notify;
+    bool ready; /* said so */
     uint64_t figures_ns;
     struct reopen reopen;
     uint64_t looked_ns; /* for lost interfaces */
@@ -46,12 +52,14 @@ struct parent {
 static int run_engine(void *arg)
 {
     struct parent *p = arg;
+    notify_close(&p->notify);
     return engine_run(p->settings, &p->link);
 }
 
 static int run_control(void *arg)
 {
     struct parent *p = arg;
+    notify_close(&p->notify);
     return control_run(p->settings, &p->link, &p->start);
 }
 
@@ -112,11 +120,9 @@ static void reap(struct parent *p, uint64_t now_ns)
 }
 
 /* Kills an engine whose loop stands still: a packet that never ends is a bug in a dissector. */
-static void watch_progress(struct parent *p, uint64_t now_ns)
+static void watch_engine(struct parent *p, bool slept, uint64_t now_ns)
 {
-    bool slept = now_ns - p->turn_ns > 4ull * TURN_MS * NS_PER_MS; /* stopped or starved */
     bool moved = true;
-    p->turn_ns = now_ns;
     for (unsigned i = 0; i < p->link.workers; i++) {
         uint64_t progress = atomic_load(&p->link.lanes[i].stats->progress);
         moved = moved && progress != p->progress[i];
@@ -129,6 +135,41 @@ static void watch_progress(struct parent *p, uint64_t now_ns)
         atomic_fetch_add(&p->link.health->hung, 1);
         child_signal(&p->engine, SIGKILL);
         p->moved_ns = now_ns;
+    }
+}
+
+/* Kills a control that stands still: its successor takes over from the spool. */
+static void watch_control(struct parent *p, bool slept, uint64_t now_ns)
+{
+    uint64_t turns = atomic_load(&p->link.health->control_turns);
+    bool excused = slept || p->control.pid == 0;
+    if (turns_look(&p->control_turns, turns, excused, now_ns) >= STUCK_NS) {
+        log_error(NULL, "control stands still for 30 s and is killed");
+        child_signal(&p->control, SIGKILL);
+        p->control_turns = (struct turns){0};
+    }
+}
+
+static void watch_progress(struct parent *p, uint64_t now_ns)
+{
+    bool slept = now_ns - p->turn_ns > 4ull * TURN_MS * NS_PER_MS; /* stopped or starved */
+    p->turn_ns = now_ns;
+    watch_engine(p, slept, now_ns);
+    watch_control(p, slept, now_ns);
+}
+
+/*
+ * Ready when control has turned once: by then its folder, tables and uplink are open. A sign of
+ * life leaves only while neither child stands still.
+ */
+static void tell_supervisor(struct parent *p, uint64_t now_ns)
+{
+    if (!p->ready && atomic_load(&p->link.health->control_turns) > 0) {
+        notify_ready(&p->notify, "capturing; nothing listens here");
+        p->ready = true;
+    }
+    if (now_ns - p->moved_ns < HUNG_NS && now_ns - p->control_turns.moved_ns < STUCK_NS) {
+        notify_alive(&p->notify, now_ns);
     }
 }
 
@@ -248,6 +289,7 @@ static void stop_child(struct parent *p, struct child *child, unsigned patience_
 static void stop_all(struct parent *p)
 {
     p->stopping = true;
+    notify_stopping(&p->notify);
     stop_child(p, &p->engine, ENGINE_STOP_MS);
     stop_child(p, &p->control, CONTROL_STOP_MS);
 }
@@ -263,6 +305,7 @@ static void supervise(struct parent *p)
             start_control(p, now_ns);
         }
         watch_progress(p, now_ns);
+        tell_supervisor(p, now_ns);
         watch_sources(p, now_ns);
         measure(p, now_ns);
         wait_signals(p, wait_ms(p, now_ns));
@@ -301,7 +344,8 @@ static int fill_start(struct parent *p, struct err *e)
 static int set_up(struct parent *p, struct err *e)
 {
     if (engine_link_open(&p->link, (unsigned)p->settings->capture_workers, e) != 0 ||
-        fill_start(p, e) != 0 || open_signals(p, e) != 0) {
+        fill_start(p, e) != 0 || open_signals(p, e) != 0 ||
+        notify_open(&p->notify, p->options->alive_file, e) != 0) {
         return -1;
     }
     return sandbox_parent(e);
@@ -314,6 +358,7 @@ int parent_run(struct settings *settings, const struct parent_options *options)
         .settings = settings,
         .options = options,
         .signals = -1,
+        .notify = {.socket = -1, .file = -1},
         .engine = {.name = "engine", .run = run_engine},
         .control = {.name = "control", .run = run_control},
     };
@@ -332,6 +377,7 @@ int parent_run(struct settings *settings, const struct parent_options *options)
     if (p.signals >= 0) {
         (void)close(p.signals); /* nothing to lose */
     }
+    notify_close(&p.notify);
     engine_link_close(&p.link);
     settings_free(p.settings);
     return status;

@@ -11,6 +11,7 @@
 struct parent_options {
     const char *config_path; /* read again on SIGHUP; NULL: environment alone */
     int ledger_fd;           /* handed to control; -1: none */
+    const char *alive_file;  /* touched while all is well, for a health check; NULL: none */
 };
 
 /*

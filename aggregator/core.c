@@ -22,6 +22,7 @@ enum {
     UPDATE_TIMEOUT_MS = 2000,
     UPDATE_ANSWER_SIZE = 4096,
 };
+#define STUCK_NS (20ull * NS_PER_S) /* no turn of a loop takes so long */
 
 struct core {
     const struct settings *settings;
@@ -273,6 +274,14 @@ void core_refresh(struct core *core)
 {
     metric_set(&core->metrics.bus_dropped, bus_dropped(core->bus) + bus_dropped(core->system));
     metric_set(&core->metrics.replies_ignored, bus_replies(core->bus));
+}
+
+/* The store's thread may wait for PostgreSQL as long as that is away, so nobody asks for it. */
+bool core_is_alive(struct core *core, uint64_t mono_ns)
+{
+    uint64_t fleet_ns = metric_get(&core->metrics.fleet_turned_ns);
+    uint64_t web_ns = metric_get(&core->metrics.web_turned_ns);
+    return mono_ns < fleet_ns + STUCK_NS && mono_ns < web_ns + STUCK_NS;
 }
 
 struct fleet *core_fleet(struct core *core)

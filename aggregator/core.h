@@ -23,6 +23,8 @@ void core_join_web(struct core *core, web_event_fn tell, void *arg);
 
 /* Brings the counters that the bus keeps into the metrics; to be called about once a second. */
 void core_refresh(struct core *core);
+/* False when the fleet's or the web's loop has not turned for some seconds. */
+bool core_is_alive(struct core *core, uint64_t mono_ns);
 
 struct fleet *core_fleet(struct core *core);
 struct metrics *core_metrics(struct core *core);

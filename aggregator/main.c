@@ -4,7 +4,9 @@
 #include "aggregator/settings.h"
 
 #define LOG_MODULE "main"
+#include "common/clock.h"
 #include "common/log.h"
+#include "common/notify.h"
 #include "common/version.h"
 
 #include <getopt.h>
@@ -22,6 +24,7 @@ enum what { RUN, CHECK_CONFIG, PRINT_CONFIG, PRINT_MARKDOWN };
 struct options {
     enum what what;
     const char *config;
+    const char *alive_file;
 };
 
 static void print_help(void)
@@ -31,15 +34,17 @@ static void print_help(void)
            "  --config FILE             settings; also from the environment, PICKET_SECTION_KEY\n"
            "  --check-config            names every fault in the settings and ends\n"
            "  --print-config[=markdown] prints all settings, or their reference, and ends\n"
+           "  --alive-file FILE         touched every 5 s while all is well, for a health check\n"
            "  --help, --version\n");
 }
 
-enum option_id { OPT_CONFIG = 1000, OPT_CHECK, OPT_PRINT, OPT_HELP, OPT_VERSION };
+enum option_id { OPT_CONFIG = 1000, OPT_CHECK, OPT_PRINT, OPT_ALIVE, OPT_HELP, OPT_VERSION };
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, OPT_CONFIG},
     {"check-config", no_argument, NULL, OPT_CHECK},
     {"print-config", optional_argument, NULL, OPT_PRINT},
+    {"alive-file", required_argument, NULL, OPT_ALIVE},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {0},
@@ -66,6 +71,7 @@ static int take_option(int id, const char *argument, struct options *o)
         }
         o->what = argument == NULL ? PRINT_CONFIG : PRINT_MARKDOWN;
         return -1;
+    case OPT_ALIVE: o->alive_file = argument; return -1;
     case OPT_HELP: print_help(); return EXIT_SUCCESS;
     case OPT_VERSION: printf("picket-aggregator %s\n", PICKET_VERSION); return EXIT_SUCCESS;
     default: return usage(NULL);
@@ -128,7 +134,8 @@ static void reload(const char *path)
     settings_done(&settings);
 }
 
-static void wait_for_end(struct core *core, const sigset_t *signals, const char *config)
+static void wait_for_end(struct core *core, const sigset_t *signals, const char *config,
+                         struct notify *notify)
 {
     const struct timespec second = {.tv_sec = 1};
     int number = -1;
@@ -138,7 +145,12 @@ static void wait_for_end(struct core *core, const sigset_t *signals, const char 
             reload(config);
         }
         core_refresh(core);
+        uint64_t now_ns = clock_mono_ns();
+        if (core_is_alive(core, now_ns)) {
+            notify_alive(notify, now_ns);
+        }
     }
+    notify_stopping(notify);
     log_info(NULL, "ending");
 }
 
@@ -154,7 +166,7 @@ static void block_signals(sigset_t *signals)
     (void)sigaction(SIGPIPE, &ignore, NULL);
 }
 
-static int run(const struct settings *settings, const char *config)
+static int run(const struct settings *settings, const struct options *o, struct notify *notify)
 {
     sigset_t signals;
     struct err e = {0};
@@ -171,11 +183,25 @@ static int run(const struct settings *settings, const char *config)
     }
     core_join_web(core, web_tell, web);
     log_info(NULL, "version %s, console on %s", PICKET_VERSION, settings->http_listen);
-    wait_for_end(core, &signals, config);
+    notify_ready(notify, settings->http_listen);
+    wait_for_end(core, &signals, o->config, notify);
     core_join_web(core, NULL, NULL);
     web_close(web);
     core_close(core);
     return EXIT_SUCCESS;
+}
+
+static int run_notifying(const struct settings *settings, const struct options *o)
+{
+    struct err e = {0};
+    struct notify notify;
+    if (notify_open(&notify, o->alive_file, &e) != 0) {
+        (void)fprintf(stderr, "picket-aggregator: %s\n", e.what);
+        return EXIT_FAILURE;
+    }
+    int status = run(settings, o, &notify);
+    notify_close(&notify);
+    return status;
 }
 
 static int with_settings(const struct options *o)
@@ -187,7 +213,7 @@ static int with_settings(const struct options *o)
     if (load(&settings, o->config) == 0) {
         status = EXIT_SUCCESS;
         if (o->what == RUN) {
-            status = run(&settings, o->config);
+            status = run_notifying(&settings, o);
         } else if (o->what == PRINT_CONFIG) {
             conf_print(rows, count, &settings, stdout);
         } else {

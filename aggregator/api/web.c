@@ -127,6 +127,7 @@ static void tick(void *arg)
     ask_snapshot(web, mono_ns);
     pending_tick(web, mono_ns);
     live_tick(web->live, mono_ns);
+    metric_set(&web->options.metrics->web_turned_ns, mono_ns);
 }
 
 static bool is_set(const char *text)

@@ -248,6 +248,7 @@ static void on_tick(uv_timer_t *ticker)
         tell_snapshot(f);
     }
     metric_set(&f->options.metrics->instances, f->instances.count);
+    metric_set(&f->options.metrics->fleet_turned_ns, now_ns);
 }
 
 static void *fleet_main(void *arg)

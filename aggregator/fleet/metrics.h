@@ -43,6 +43,8 @@ struct metrics {
 #define METRICS_FIELD(name, type, help) _Atomic uint64_t name; /* adders: any; reader: web */
     METRICS(METRICS_FIELD)
 #undef METRICS_FIELD
+    /* When these threads last turned, monotonic ns; read by main for the watchdog. */
+    _Atomic uint64_t fleet_turned_ns, web_turned_ns;
 };
 
 struct metric_row {
