@@ -3,6 +3,7 @@
 #include "agent/capture/source.h"
 #include "agent/detect/detector.h"
 #include "agent/engine_link.h"
+#include "common/loopback.h"
 #include "common/wire/subjects.h"
 
 #include <stdlib.h>
@@ -60,7 +61,15 @@ static const struct conf_row rows[] = {
      .offset = AT(nats_ca),
      .fallback = "",
      .help =
-         "PEM file of the authority that signed the server's certificate; empty: the system's."},
+         "PEM file of the authority that signed the server's certificate; empty: the one that came "
+         "with the token, else the system's."},
+    {.key = "nats.allow_plain",
+     .type = CONF_BOOL,
+     .offset = AT(nats_allow_plain),
+     .fallback = "false",
+     .help =
+         "Lets nats:// reach beyond this machine: whoever hears it may read all and act as this "
+         "agent."},
     {.key = "capture.sources",
      .type = CONF_LIST,
      .offset = AT(capture_sources),
@@ -250,6 +259,18 @@ static void check_name(const struct settings *s, struct conf_faults *faults)
     }
 }
 
+static void check_urls(const struct settings *s, struct conf_faults *faults)
+{
+    for (size_t i = 0; i < s->nats_urls.count && !s->nats_allow_plain; i++) {
+        if (loopback_is_plain_abroad(s->nats_urls.items[i])) {
+            conf_fault(faults,
+                       "nats.urls: \"%s\" is plain text beyond this machine; use tls://, or set "
+                       "nats.allow_plain where a tunnel protects it",
+                       s->nats_urls.items[i]);
+        }
+    }
+}
+
 static void check_sources(const struct settings *s, struct conf_faults *faults)
 {
     const struct conf_list *list = &s->capture_sources;
@@ -299,6 +320,7 @@ struct settings *settings_load(const char *path, struct conf_faults *faults)
     if (result == 0) {
         check_name(s, faults);
         check_sources(s, faults);
+        check_urls(s, faults);
         parse_networks(s, faults);
     }
     if (faults->count > 0) {

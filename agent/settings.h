@@ -24,6 +24,7 @@ struct settings {
     char *log_level;
     struct conf_list nats_urls;
     char *nats_ca;
+    bool nats_allow_plain;
 
     struct conf_list capture_sources; /* "eth0", "any", "file:/x.pcap?loop&pace=1" */
     char *capture_filter;

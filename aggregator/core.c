@@ -7,6 +7,7 @@
 #include "aggregator/store/store.h"
 #include "common/bus.h"
 #include "common/clock.h"
+#include "common/token.h"
 
 #define LOG_MODULE "core"
 #include "common/log.h"
@@ -98,7 +99,10 @@ static int make_token(void *arg, const struct agent_invite *invite, char *token,
     struct core *core = arg;
     uint32_t life_s = invite->expires_s != 0 ? invite->expires_s : KEYS_TOKEN_DEFAULT_S;
     *expires_s = clock_wall_ns() / NS_PER_S + life_s;
-    return keys_token_new(&core->keys, invite->name, *expires_s, token, size, e);
+    if (keys_token_new(&core->keys, invite->name, *expires_s, token, size, e) != 0) {
+        return -1;
+    }
+    return token_add_authority(token, size, core->settings->nats_ca, e);
 }
 
 /* On a thread of the fleet's loop: may wait for the NATS server. */

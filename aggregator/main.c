@@ -2,6 +2,7 @@
 #include "aggregator/api/web.h"
 #include "aggregator/core.h"
 #include "aggregator/settings.h"
+#include "aggregator/store/pg.h"
 
 #define LOG_MODULE "main"
 #include "common/clock.h"
@@ -174,6 +175,10 @@ static int run(const struct settings *settings, const struct options *o, struct 
     (void)log_level_parse(settings->log_level, &level); /* checked with the settings */
     log_set_level(level);
     block_signals(&signals);
+    if (pg_conninfo_is_unchecked(settings->database_url)) {
+        log_warn(NULL, "database.url leads to another machine without sslmode=verify-full: who is "
+                       "between may read and change everything");
+    }
     struct core *core = core_open(settings, &e);
     struct web *web = core != NULL ? open_web(core, settings, &e) : NULL;
     if (web == NULL) {

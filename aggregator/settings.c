@@ -3,6 +3,7 @@
 
 #include "aggregator/store/pg.h"
 #include "common/log.h"
+#include "common/loopback.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -79,6 +80,12 @@ static const struct conf_row rows[] = {
      .fallback = "",
      .help = "PEM file of the authority that signed the NATS server's certificate; empty: the "
              "system's."},
+    {.key = "nats.allow_plain",
+     .type = CONF_BOOL,
+     .offset = AT(nats_allow_plain),
+     .fallback = "false",
+     .help = "Lets nats:// reach beyond this machine: whoever hears it may read all and act as the "
+             "centre."},
     {.key = "http.listen",
      .type = CONF_TEXT,
      .offset = AT(http_listen),
@@ -100,6 +107,12 @@ static const struct conf_row rows[] = {
      .offset = AT(http_key),
      .fallback = "",
      .help = "PEM file of the certificate's private key."},
+    {.key = "http.allow_plain",
+     .type = CONF_BOOL,
+     .offset = AT(http_allow_plain),
+     .fallback = "false",
+     .help =
+         "Lets the console be served beyond this machine without TLS, for a proxy that adds it."},
     {.key = "log.level",
      .type = CONF_TEXT,
      .offset = AT(log_level),
@@ -115,6 +128,28 @@ const struct conf_row *settings_rows(size_t *count)
     return rows;
 }
 
+/* Beyond this machine nothing goes in plain text unless that was asked for. */
+static void check_plain(const struct settings *s, struct conf_faults *faults)
+{
+    for (size_t i = 0; i < s->nats_urls.count && !s->nats_allow_plain; i++) {
+        if (loopback_is_plain_abroad(s->nats_urls.items[i])) {
+            conf_fault(faults,
+                       "nats.urls: \"%s\" is plain text beyond this machine; use tls://, or set "
+                       "nats.allow_plain where a tunnel protects it",
+                       s->nats_urls.items[i]);
+        }
+    }
+    const char *listen = s->http_listen != NULL ? s->http_listen : "";
+    const char *colon = strrchr(listen, ':');
+    if (s->http_cert != NULL && s->http_cert[0] == '\0' && !s->http_allow_plain && colon != NULL &&
+        !loopback_is_host(listen, (size_t)(colon - listen))) {
+        conf_fault(faults,
+                   "http.listen: \"%s\" is beyond this machine and there is no http.cert; name a "
+                   "certificate, or set http.allow_plain where a proxy adds TLS",
+                   listen);
+    }
+}
+
 int settings_load(struct settings *settings, const char *path, struct conf_faults *faults)
 {
     size_t count = 0;
@@ -128,6 +163,7 @@ int settings_load(struct settings *settings, const char *path, struct conf_fault
         (settings->http_cert[0] == '\0') != (settings->http_key[0] == '\0')) {
         conf_fault(faults, "http.cert, http.key: one without the other; set both or none");
     }
+    check_plain(settings, faults);
     return faults->count == 0 ? 0 : -1;
 }
 

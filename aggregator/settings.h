@@ -3,6 +3,7 @@
 
 #include "common/conf.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,10 +13,12 @@ struct settings {
     int64_t database_pool; /* query threads of the web, a connection each */
     struct conf_list nats_urls;
     char *nats_ca;
+    bool nats_allow_plain;
     char *http_listen; /* address:port */
     char *http_web;
     char *http_cert;
     char *http_key;
+    bool http_allow_plain;
     char *log_level;
 };
 

@@ -142,6 +142,11 @@ static int copy_options(struct bus *bus, const struct bus_options *options, stru
         if (bus->ca_pem == NULL) {
             return -1;
         }
+    } else if (options->ca_pem != NULL && options->ca_pem[0] != '\0') {
+        bus->ca_pem = strdup(options->ca_pem);
+        if (bus->ca_pem == NULL) {
+            return err_set(e, ERR_NOMEM, "the bus");
+        }
     }
     bus->name = strdup(options->name);
     bus->jwt = strdup(options->jwt);

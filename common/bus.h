@@ -32,6 +32,7 @@ struct bus_options {
     const char *const *urls; /* nats://host:port or tls://host:port */
     size_t url_count;
     const char *ca_file;    /* PEM for tls, or NULL */
+    const char *ca_pem;     /* the same as text, when there is no file; copied; or NULL */
     const char *name;       /* connection name shown by the server */
     const char *jwt;        /* user JWT; copied */
     const struct nkey *key; /* signs the nonce; copied; NULL for a bearer JWT */

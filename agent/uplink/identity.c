@@ -2,12 +2,11 @@
 
 #include "common/file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char TOKEN_PREFIX[] = "pkt1.";
 
 static int path_of(const struct identity *id, const char *name, char path[IDENTITY_PATH_SIZE],
                    struct err *e)
@@ -72,6 +71,42 @@ static int load_jwt(struct identity *id, struct err *e)
     return result == 0 ? 0 : err_wrap(e, "%s", path);
 }
 
+/* The authority that the token brought; none is no fault. */
+static int load_authority(struct identity *id, struct err *e)
+{
+    char path[IDENTITY_PATH_SIZE];
+    size_t len;
+    if (path_of(id, "ca.pem", path, e) != 0) {
+        return -1;
+    }
+    if (access(path, F_OK) != 0) {
+        return 0;
+    }
+    char *text = file_read(path, sizeof id->ca_pem - 1, &len, e);
+    if (text == NULL) {
+        return -1;
+    }
+    (void)snprintf(id->ca_pem, sizeof id->ca_pem, "%s", text); /* fits: file_read refuses more */
+    free(text);
+    return 0;
+}
+
+/* Before the JWT: an identity whose server cannot be checked would be useless. */
+static int keep_authority(const struct identity *id, struct err *e)
+{
+    char path[IDENTITY_PATH_SIZE];
+    if (path_of(id, "ca.pem", path, e) != 0) {
+        return -1;
+    }
+    if (id->ca_pem[0] != '\0') {
+        return file_replace(path, id->ca_pem, strlen(id->ca_pem), 0600, e);
+    }
+    if (unlink(path) != 0 && errno != ENOENT) {
+        return err_set_errno(e, "cannot remove %s", path);
+    }
+    return 0;
+}
+
 int identity_open(struct identity *id, const char *state_dir, const char *name, struct err *e)
 {
     *id = (struct identity){.name = name};
@@ -80,7 +115,7 @@ int identity_open(struct identity *id, const char *state_dir, const char *name, 
         return err_set(e, ERR_ARG, "the path %s is too long", state_dir);
     }
     if (folder_make(id->dir, 0700, e) != 0 || load_or_make_key(id, e) != 0 ||
-        load_jwt(id, e) != 0) {
+        load_jwt(id, e) != 0 || load_authority(id, e) != 0) {
         identity_done(id);
         return err_wrap(e, "identity");
     }
@@ -101,7 +136,8 @@ bool identity_is_enrolled(const struct identity *id)
 int identity_enrol(struct identity *id, const char *jwt, struct err *e)
 {
     char path[IDENTITY_PATH_SIZE];
-    if (check_jwt(id, jwt, e) != 0 || path_of(id, "agent.jwt", path, e) != 0 ||
+    if (check_jwt(id, jwt, e) != 0 || keep_authority(id, e) != 0 ||
+        path_of(id, "agent.jwt", path, e) != 0 ||
         file_replace(path, jwt, strlen(jwt), 0600, e) != 0) {
         return -1;
     }
@@ -139,18 +175,17 @@ int identity_token(const char *file, char *buf, struct err *e)
         return -1;
     }
     buf[strcspn(buf, " \t\r\n")] = '\0';
-    if (strncmp(buf, TOKEN_PREFIX, sizeof TOKEN_PREFIX - 1) != 0) {
-        explicit_bzero(buf, IDENTITY_TOKEN_SIZE);
-        return err_set(e, ERR_CONFIG, "what was given as the token is none: it begins with %s",
-                       TOKEN_PREFIX);
-    }
     return 0;
 }
 
-int identity_token_check(const char *token, const char *name, struct err *e)
+int identity_token_split(const char *token, const char *name, struct token_parts *parts,
+                         struct err *e)
 {
     struct creds_claims claims;
-    if (creds_jwt_claims(token + sizeof TOKEN_PREFIX - 1, &claims, e) != 0) {
+    if (token_split(token, parts, e) != 0) {
+        return -1;
+    }
+    if (creds_jwt_claims(parts->jwt, &claims, e) != 0) {
         return err_set(e, ERR_CONFIG,
                        "the token is refused: it is cut short or garbled; make a new one with "
                        "picketctl agent add %s",

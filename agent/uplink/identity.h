@@ -7,6 +7,7 @@
 
 #include "common/creds.h"
 #include "common/err.h"
+#include "common/token.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +18,8 @@ struct identity {
     char dir[IDENTITY_PATH_SIZE];
     const char *name; /* the instance; borrowed */
     struct nkey key;
-    char jwt[CREDS_JWT_SIZE]; /* "" until enrolled */
+    char jwt[CREDS_JWT_SIZE];       /* "" until enrolled */
+    char ca_pem[TOKEN_CA_PEM_SIZE]; /* the authority that came with the token, "" for none */
 };
 
 /* Reads STATE_DIR/identity, or makes it with a new key. */
@@ -25,7 +27,8 @@ int identity_open(struct identity *id, const char *state_dir, const char *name, 
 /* Wipes the key from memory. */
 void identity_done(struct identity *id);
 bool identity_is_enrolled(const struct identity *id);
-/* Keeps the JWT that the centre gave; refuses one that is not for our key and name. */
+/* Keeps the JWT that the centre gave, and ca_pem beside it; refuses one that is not for our key and
+ * name. */
 int identity_enrol(struct identity *id, const char *jwt, struct err *e);
 
 /*
@@ -33,5 +36,9 @@ int identity_enrol(struct identity *id, const char *jwt, struct err *e);
  * buf of IDENTITY_TOKEN_SIZE holds a secret then.
  */
 int identity_token(const char *file, char *buf, struct err *e);
-/* Refuses a token that cannot be one of the centre's, or was made for another agent. */
-int identity_token_check(const char *token, const char *name, struct err *e);
+/*
+ * Takes the token apart; refuses one that cannot be one of the centre's, or was made for another
+ * agent. parts holds a secret then.
+ */
+int identity_token_split(const char *token, const char *name, struct token_parts *parts,
+                         struct err *e);

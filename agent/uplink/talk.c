@@ -80,12 +80,14 @@ static void say_goodbye(struct uplink *u)
 
 /* ---- the bus and who we are on it ---- */
 
+/* nats.ca, when set, counts before the authority that came with the token. */
 static void open_bus(struct uplink *u, const char *jwt, const struct nkey *key, const char *subject)
 {
     struct err e = {0};
     struct bus_options options = {.urls = (const char *const *)u->urls,
                                   .url_count = u->url_count,
                                   .ca_file = u->ca_file,
+                                  .ca_pem = u->identity.ca_pem,
                                   .name = u->name,
                                   .jwt = jwt,
                                   .key = key,
@@ -118,15 +120,18 @@ static void begin_enrolment(struct uplink *u)
 {
     struct err e = {0};
     char token[IDENTITY_TOKEN_SIZE], subject[SUBJECT_SIZE];
+    struct token_parts parts = {0};
     u->token_ms = now_ms(u) + TOKEN_AGAIN_MS;
     if (identity_token(u->token_file, token, &e) != 0 ||
-        identity_token_check(token, u->name, &e) != 0 ||
+        identity_token_split(token, u->name, &parts, &e) != 0 ||
         enrol_begin(&u->enrol, &u->identity, token, &e) != 0) {
         log_error(&e, "this agent cannot enrol; it captures and keeps what it sees");
         return;
     }
     (void)snprintf(subject, sizeof subject, "pk.v1.enrolled.%s", u->name);
-    open_bus(u, token + strlen("pkt1."), NULL, subject);
+    memcpy(u->identity.ca_pem, parts.ca_pem, sizeof u->identity.ca_pem);
+    open_bus(u, parts.jwt, NULL, subject);
+    explicit_bzero(&parts, sizeof parts);
     explicit_bzero(token, sizeof token);
 }
 

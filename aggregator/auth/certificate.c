@@ -3,12 +3,14 @@
 #include "common/addr.h"
 #include "common/file.h"
 
+#include <arpa/inet.h>
 #include <limits.h>
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +19,7 @@ enum {
     SERVER_DAYS = 825, /* the most that browsers take from a private authority */
     SERIAL_BITS = 127,
     ALT_NAMES_SIZE = 4096,
+    STEM_MAX = 32,
     SECONDS_A_DAY = 86400
 };
 
@@ -110,10 +113,10 @@ static int alt_names(const char *const *names, size_t count, char *buf, size_t s
     return 0;
 }
 
-static int make_server(struct pair *server, const struct pair *ca, const char *first_name,
-                       const char *names)
+/* names: as OpenSSL takes them. Nobody reads the common name where there are such. */
+static int make_server(struct pair *server, const struct pair *ca, const char *names)
 {
-    return pair_begin(server, first_name, SERVER_DAYS) &&
+    return pair_begin(server, "Picket server", SERVER_DAYS) &&
            add_extension(server->cert, ca->cert, NID_basic_constraints, "critical,CA:FALSE") &&
            add_extension(server->cert, ca->cert, NID_key_usage, "critical,digitalSignature") &&
            add_extension(server->cert, ca->cert, NID_ext_key_usage, "serverAuth") &&
@@ -123,22 +126,34 @@ static int make_server(struct pair *server, const struct pair *ca, const char *f
            pair_sign(server, ca);
 }
 
-/* What was written into the memory BIO, as a new file. */
-static int write_pem(const char *dir, const char *name, BIO *pem, struct err *e)
+static int path_in(const char *dir, const char *name, char path[PATH_MAX], struct err *e)
+{
+    int len = snprintf(path, PATH_MAX, "%s/%s", dir, name);
+    return len > 0 && len < PATH_MAX ? 0 : err_set(e, ERR_ARG, "the path %s is too long", dir);
+}
+
+/* What was written into the memory BIO, as a file. */
+static int write_pem(const char *dir, const char *name, BIO *pem, bool replace, struct err *e)
 {
     char path[PATH_MAX];
     char *bytes = NULL;
     long len = BIO_get_mem_data(pem, &bytes);
-    int path_len = snprintf(path, sizeof path, "%s/%s", dir, name);
-    if (path_len < 0 || (size_t)path_len >= sizeof path || len <= 0) {
-        return err_set(e, ERR_ARG, "cannot write %s", name);
+    if (path_in(dir, name, path, e) != 0) {
+        return -1;
     }
-    return file_create(path, bytes, (size_t)len, 0600, e);
+    if (len <= 0) {
+        return err_set(e, ERR_NOMEM, "nothing to write into %s", path);
+    }
+    return replace ? file_replace(path, bytes, (size_t)len, 0600, e)
+                   : file_create(path, bytes, (size_t)len, 0600, e);
 }
 
-static int write_pair(const char *dir, const struct pair *p, const char *key_name,
-                      const char *cert_name, struct err *e)
+static int write_pair(const char *dir, const struct pair *p, const char *stem, bool replace,
+                      struct err *e)
 {
+    char key_name[64], cert_name[64];
+    (void)snprintf(key_name, sizeof key_name, "%s.key", stem); /* STEM_MAX leaves room */
+    (void)snprintf(cert_name, sizeof cert_name, "%s.pem", stem);
     BIO *key = BIO_new(BIO_s_secmem());
     BIO *cert = BIO_new(BIO_s_mem());
     int result = -1;
@@ -146,7 +161,8 @@ static int write_pair(const char *dir, const struct pair *p, const char *key_nam
         PEM_write_bio_PrivateKey(key, p->key, NULL, NULL, 0, NULL, NULL) != 1 ||
         PEM_write_bio_X509(cert, p->cert) != 1) {
         (void)openssl_fault(e);
-    } else if (write_pem(dir, key_name, key, e) == 0 && write_pem(dir, cert_name, cert, e) == 0) {
+    } else if (write_pem(dir, key_name, key, replace, e) == 0 &&
+               write_pem(dir, cert_name, cert, replace, e) == 0) {
         result = 0;
     }
     BIO_free(key);
@@ -165,13 +181,163 @@ int certificate_write(const char *dir, const char *const *names, size_t name_cou
     if (alt_names(names, name_count, alternatives, sizeof alternatives, e) != 0) {
         return -1;
     }
-    if (!make_authority(&ca) || !make_server(&server, &ca, names[0], alternatives)) {
+    if (!make_authority(&ca) || !make_server(&server, &ca, alternatives)) {
         (void)openssl_fault(e);
-    } else if (write_pair(dir, &ca, "ca.key", "ca.pem", e) == 0 &&
-               write_pair(dir, &server, "server.key", "server.pem", e) == 0) {
+    } else if (write_pair(dir, &ca, "ca", false, e) == 0 &&
+               write_pair(dir, &server, "server", false, e) == 0) {
         result = 0;
     }
     pair_done(&server);
     pair_done(&ca);
+    return result;
+}
+
+/* ---- again, with the authority that is there ---- */
+
+static BIO *open_pem(const char *dir, const char *name, struct err *e)
+{
+    char path[PATH_MAX];
+    if (path_in(dir, name, path, e) != 0) {
+        return NULL;
+    }
+    BIO *bio = BIO_new_file(path, "r");
+    if (bio == NULL) {
+        (void)err_set(e, ERR_IO, "cannot read %s", path);
+    }
+    return bio;
+}
+
+static int load_authority(const char *dir, struct pair *ca, struct err *e)
+{
+    BIO *key = open_pem(dir, "ca.key", e);
+    BIO *cert = key != NULL ? open_pem(dir, "ca.pem", e) : NULL;
+    if (cert != NULL) {
+        ca->key = PEM_read_bio_PrivateKey(key, NULL, NULL, NULL);
+        ca->cert = PEM_read_bio_X509(cert, NULL, NULL, NULL);
+        if (ca->key == NULL || ca->cert == NULL || X509_check_private_key(ca->cert, ca->key) != 1) {
+            (void)err_set(e, ERR_CONFIG, "ca.key and ca.pem in %s are not one authority", dir);
+        }
+    }
+    BIO_free(key);
+    BIO_free(cert);
+    return ca->key != NULL && ca->cert != NULL && X509_check_private_key(ca->cert, ca->key) == 1
+               ? 0
+               : -1;
+}
+
+/* One name of a certificate as text; false for kinds that we never write. */
+static bool name_text(const GENERAL_NAME *name, char *buf, size_t size, bool *is_address)
+{
+    int type = 0;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
+    const unsigned char *bytes = ASN1_STRING_get0_data(value);
+    int len = ASN1_STRING_length(value);
+    *is_address = type == GEN_IPADD;
+    if (type == GEN_IPADD) {
+        int family = len == 4 ? AF_INET : AF_INET6;
+        return (len == 4 || len == 16) && inet_ntop(family, bytes, buf, (socklen_t)size) != NULL;
+    }
+    if (type != GEN_DNS || len <= 0 || (size_t)len >= size) {
+        return false;
+    }
+    memcpy(buf, bytes, (size_t)len);
+    buf[len] = '\0';
+    return true;
+}
+
+/* The names of a certificate: as OpenSSL takes them, or separated by blanks for people. */
+static int names_of(const X509 *cert, bool for_openssl, char *buf, size_t size, struct err *e)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    size_t used = 0;
+    buf[0] = '\0';
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        char text[256];
+        bool is_address = false;
+        if (!name_text(sk_GENERAL_NAME_value(names, i), text, sizeof text, &is_address)) {
+            continue;
+        }
+        const char *kind = is_address ? "IP:" : "DNS:";
+        int len =
+            snprintf(buf + used, size - used, "%s%s%s", used == 0 ? "" : (for_openssl ? "," : " "),
+                     for_openssl ? kind : "", text);
+        if (len < 0 || (size_t)len >= size - used) {
+            break; /* cut: only what people read is so short */
+        }
+        used += (size_t)len;
+    }
+    GENERAL_NAMES_free(names);
+    return used > 0 ? 0 : err_set(e, ERR_CONFIG, "the certificate is for no name");
+}
+
+static X509 *load_certificate(const char *dir, const char *name, struct err *e)
+{
+    BIO *bio = open_pem(dir, name, e);
+    X509 *cert = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    if (bio != NULL && cert == NULL) {
+        (void)err_set(e, ERR_CONFIG, "%s/%s holds no certificate", dir, name);
+    }
+    BIO_free(bio);
+    return cert;
+}
+
+static int present_names(const char *dir, const char *stem, char *buf, size_t size, struct err *e)
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, "%s.pem", stem); /* STEM_MAX leaves room */
+    X509 *cert = load_certificate(dir, name, e);
+    if (cert == NULL) {
+        return err_wrap(e, "whose names are wanted (or give --name HOST)");
+    }
+    int result = names_of(cert, true, buf, size, e);
+    X509_free(cert);
+    return result;
+}
+
+static bool stem_is_valid(const char *stem)
+{
+    size_t len = strspn(stem, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    return len > 0 && len <= STEM_MAX && stem[len] == '\0' && strcmp(stem, "ca") != 0;
+}
+
+int certificate_issue(const char *dir, const char *stem, const char *const *names,
+                      size_t name_count, struct err *e)
+{
+    char alternatives[ALT_NAMES_SIZE];
+    struct pair ca = {0}, server = {0};
+    int result = -1;
+    if (!stem_is_valid(stem)) {
+        return err_set(e, ERR_ARG, "\"%s\" cannot name a certificate; use a word such as server",
+                       stem);
+    }
+    int named = name_count > 0 ? alt_names(names, name_count, alternatives, sizeof alternatives, e)
+                               : present_names(dir, stem, alternatives, sizeof alternatives, e);
+    if (named != 0 || load_authority(dir, &ca, e) != 0) {
+        result = -1;
+    } else if (!make_server(&server, &ca, alternatives)) {
+        (void)openssl_fault(e);
+    } else {
+        result = write_pair(dir, &server, stem, true, e);
+    }
+    pair_done(&server);
+    pair_done(&ca);
+    return result;
+}
+
+int certificate_facts(const char *path, struct certificate_facts *facts, struct err *e)
+{
+    struct tm until = {0};
+    *facts = (struct certificate_facts){0};
+    BIO *bio = BIO_new_file(path, "r");
+    X509 *cert = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    int result = cert != NULL ? 0 : err_set(e, ERR_CONFIG, "%s holds no certificate", path);
+    if (result == 0 && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &until) == 1) {
+        facts->expires_s = (uint64_t)timegm(&until);
+        struct err nameless = {0};
+        (void)names_of(cert, false, facts->names, sizeof facts->names,
+                       &nameless); /* ca.pem has none */
+    }
+    X509_free(cert);
+    BIO_free(bio);
     return result;
 }

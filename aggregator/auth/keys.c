@@ -2,6 +2,7 @@
 
 #include "aggregator/auth/certificate.h"
 #include "common/file.h"
+#include "common/token.h"
 #include "common/wire/subjects.h"
 
 #include <jansson.h>
@@ -11,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char TOKEN_PREFIX[] = "pkt1.";
 static const char ACCOUNT_NAME[] = "PICKET";
 
 /* Every NKey of the folder; the order is that of FILES. */

@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/creds.h"
 #include "common/file.h"
+#include "common/token.h"
 #include "common/wire/subjects.h"
 
 #include <stdio.h>
@@ -27,6 +28,9 @@ static int make_token(const struct ctl *ctl, struct invite_job *invite, struct e
         result = keys_token_new(keys, invite->invite.name, invite->expires_s, invite->token,
                                 sizeof invite->token, e);
         keys_done(keys);
+    }
+    if (result == 0) {
+        result = token_add_authority(invite->token, sizeof invite->token, ctl->settings.nats_ca, e);
     }
     free(keys);
     if (result == 0) {

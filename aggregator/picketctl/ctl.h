@@ -23,6 +23,8 @@ struct ctl {
     uint32_t uses;      /* of a token; 0: one */
     uint32_t expires_s; /* of a token; 0: a day */
     bool json;
+    bool generate;       /* a password, printed once */
+    char *made_password; /* owned; secret */
 
     struct settings settings;
     struct pg *pg;
@@ -30,6 +32,8 @@ struct ctl {
 
 /* Each command: arguments after its own words; 0, or -1 and e. */
 int ctl_init(struct ctl *ctl, const char *const *arguments, struct err *e);
+int ctl_certificate_issue(struct ctl *ctl, const char *const *arguments, struct err *e);
+int ctl_certificate_list(struct ctl *ctl, const char *const *arguments, struct err *e);
 int ctl_agent_add(struct ctl *ctl, const char *const *arguments, struct err *e);
 int ctl_agent_list(struct ctl *ctl, const char *const *arguments, struct err *e);
 int ctl_agent_revoke(struct ctl *ctl, const char *const *arguments, struct err *e);

@@ -14,8 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { EXIT_USAGE = 2, WORDS_MAX = 8 };
+enum { EXIT_USAGE = 2, WORDS_MAX = 8, HOST_MAX = 256 };
+static const char DEFAULT_CONFIG[] = "/etc/picket/aggregator.conf";
 
 typedef int (*command_fn)(struct ctl *ctl, const char *const *arguments, struct err *e);
 
@@ -29,13 +31,17 @@ static const struct command {
 } commands[] = {
     {"init", NULL, ctl_init, 0, false,
      "init --dir DIR [--name HOST]… [--resolver-dir DIR]  makes the centre's keys"},
+    {"certificate", "issue", ctl_certificate_issue, 1, true,
+     "certificate issue server|NAME [--name HOST]…  a new one, by default for the same names"},
+    {"certificate", "list", ctl_certificate_list, 0, true, "certificate list"},
     {"agent", "add", ctl_agent_add, 1, true,
      "agent add NAME --site SITE [--title TEXT] [--uses N] [--expires 24h] [--out FILE]"},
     {"agent", "list", ctl_agent_list, 0, true, "agent list"},
     {"agent", "revoke", ctl_agent_revoke, 1, true, "agent revoke NAME"},
     {"user", "add", ctl_user_add, 1, true,
-     "user add NAME --role viewer|operator|admin --password-file FILE"},
-    {"user", "password", ctl_user_password, 1, true, "user password NAME --password-file FILE"},
+     "user add NAME --role viewer|operator|admin --password-file FILE|--generate"},
+    {"user", "password", ctl_user_password, 1, true,
+     "user password NAME --password-file FILE|--generate"},
     {"user", "list", ctl_user_list, 0, true, "user list"},
     {"alerts", NULL, ctl_alerts, 0, true, "alerts [--state engaged|released|event|all]"},
 };
@@ -55,6 +61,7 @@ enum option_id {
     OPT_ROLE,
     OPT_PASSWORD_FILE,
     OPT_STATE,
+    OPT_GENERATE,
     OPT_JSON,
     OPT_HELP,
     OPT_VERSION,
@@ -74,6 +81,7 @@ static const struct option long_options[] = {
     {"role", required_argument, NULL, OPT_ROLE},
     {"password-file", required_argument, NULL, OPT_PASSWORD_FILE},
     {"state", required_argument, NULL, OPT_STATE},
+    {"generate", no_argument, NULL, OPT_GENERATE},
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -87,11 +95,13 @@ static void print_help(void)
         printf("  picketctl %s\n", commands[i].help);
     }
     printf("\n"
-           "  --config FILE    settings of the aggregator: its dir and database.url are used\n"
+           "  --config FILE    settings of the aggregator, by default %s where it is\n"
            "  --dir DIR        the centre's folder, instead of the settings'\n"
            "  --database URL   PostgreSQL, instead of the settings'; never with a password\n"
+           "  --generate       makes a password and prints it, once\n"
            "  --json           output for programs\n"
-           "  --help, --version\n");
+           "  --help, --version\n",
+           DEFAULT_CONFIG);
 }
 
 static int usage(const char *why)
@@ -164,6 +174,7 @@ static int take_option(int id, const char *argument, struct ctl *ctl)
     case OPT_NAME: return take_name(argument, ctl);
     case OPT_USES: return take_uses(argument, ctl);
     case OPT_EXPIRES: return take_expires(argument, ctl);
+    case OPT_GENERATE: ctl->generate = true; return -1;
     case OPT_JSON: ctl->json = true; return -1;
     case OPT_HELP: print_help(); return EXIT_SUCCESS;
     case OPT_VERSION: printf("picketctl %s\n", PICKET_VERSION); return EXIT_SUCCESS;
@@ -200,15 +211,17 @@ int ctl_database(struct ctl *ctl, struct err *e)
 /* The certificate is for this machine's name and for loopback unless names are given. */
 int ctl_init(struct ctl *ctl, const char *const *arguments, struct err *e)
 {
-    static const char *const loopback[] = {"localhost", "127.0.0.1", "::1"};
+    char host[HOST_MAX] = "";
     (void)arguments; /* none */
+    bool has_host = gethostname(host, sizeof host - 1) == 0 && host[0] != '\0';
+    const char *const own[] = {"localhost", "127.0.0.1", "::1", host};
     if (ctl->dir == NULL) {
         return err_set(e, ERR_ARG, "init wants --dir DIR");
     }
     struct keys_plan plan = {
         .dir = ctl->dir,
-        .names = ctl->name_count != 0 ? ctl->names : loopback,
-        .name_count = ctl->name_count != 0 ? ctl->name_count : 3,
+        .names = ctl->name_count != 0 ? ctl->names : own,
+        .name_count = ctl->name_count != 0 ? ctl->name_count : (has_host ? 4 : 3),
         .resolver_dir = ctl->resolver,
     };
     if (keys_init(&plan, e) != 0) {
@@ -218,10 +231,13 @@ int ctl_init(struct ctl *ctl, const char *const *arguments, struct err *e)
     return 0;
 }
 
-/* Without --config the defaults and the environment count, and --dir overrides them. */
+/* Without any file the defaults and the environment count, and --dir overrides them. */
 static int load_settings(struct ctl *ctl)
 {
     struct conf_faults faults = {0};
+    if (ctl->config == NULL && ctl->dir == NULL && access(DEFAULT_CONFIG, R_OK) == 0) {
+        ctl->config = DEFAULT_CONFIG;
+    }
     int result = settings_load(&ctl->settings, ctl->config, &faults);
     if (result != 0) {
         (void)fprintf(stderr, "%spicketctl: the settings have faults\n",

@@ -3,18 +3,23 @@
 
 #include "aggregator/auth/password.h"
 #include "aggregator/auth/roles.h"
+#include "common/encode.h"
 #include "common/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+
+enum { PASSWORD_BYTES = 15 };
 
 /* The first line of the file, or of standard input for "-"; the caller wipes and frees. */
 static char *read_password(const char *path, struct err *e)
 {
     char *text = NULL;
     if (path == NULL) {
-        (void)err_set(e, ERR_ARG, "--password-file FILE is wanted (\"-\": standard input)");
+        (void)err_set(e, ERR_ARG,
+                      "--password-file FILE (\"-\": standard input) or --generate is wanted");
         return NULL;
     }
     if (strcmp(path, "-") != 0) {
@@ -34,15 +39,48 @@ static char *read_password(const char *path, struct err *e)
     return text;
 }
 
-static int hash_password(const char *path, char *hash, struct err *e)
+/* 120 random bits as text that can be typed; printed once the account has it. */
+static char *make_password(struct err *e)
 {
-    char *password = read_password(path, e);
+    uint8_t bytes[PASSWORD_BYTES];
+    char *text = malloc(BASE64URL_LEN(sizeof bytes) + 1);
+    if (text == NULL || getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
+        free(text);
+        (void)err_set(e, ERR_NOMEM, "no password can be made");
+        return NULL;
+    }
+    (void)base64url_encode(bytes, sizeof bytes, text);
+    explicit_bzero(bytes, sizeof bytes);
+    return text;
+}
+
+static int hash_password(struct ctl *ctl, char *hash, struct err *e)
+{
+    char *password = ctl->generate ? make_password(e) : read_password(ctl->password_file, e);
     if (password == NULL) {
         return -1;
     }
     int result = password_check(password, e) == 0 ? password_hash(password, hash, e) : -1;
+    if (result == 0 && ctl->generate) {
+        ctl->made_password = password; /* wiped when it is told */
+        return 0;
+    }
     explicit_bzero(password, strlen(password));
     free(password);
+    return result;
+}
+
+/* Shows a password that we made, once and only when the account has it. */
+static int tell_password(struct ctl *ctl, const char *user, int result)
+{
+    if (ctl->made_password != NULL) {
+        if (result == 0) {
+            printf("%s may sign in with the password %s\n", user, ctl->made_password);
+        }
+        explicit_bzero(ctl->made_password, strlen(ctl->made_password));
+        free(ctl->made_password);
+        ctl->made_password = NULL;
+    }
     return result;
 }
 
@@ -80,19 +118,15 @@ static const char *check_user(const char *const *arguments, struct err *e)
     return arguments[0];
 }
 
-int ctl_user_add(struct ctl *ctl, const char *const *arguments, struct err *e)
+static int add_user(struct ctl *ctl, const char *user, struct err *e)
 {
     static const char sql[] = "INSERT INTO account (name, role, password) VALUES ($1, $2, $3)"
                               " ON CONFLICT (name) DO NOTHING";
     char hash[PASSWORD_HASH_SIZE];
-    const char *user = check_user(arguments, e);
-    if (user == NULL) {
-        return -1;
-    }
     if (ctl->role == NULL || role_by_name(ctl->role) == ROLE_NONE) {
         return err_set(e, ERR_ARG, "--role viewer, operator or admin is wanted");
     }
-    if (hash_password(ctl->password_file, hash, e) != 0 || ctl_database(ctl, e) != 0) {
+    if (hash_password(ctl, hash, e) != 0 || ctl_database(ctl, e) != 0) {
         return -1;
     }
     struct pg_args args = {0};
@@ -106,15 +140,19 @@ int ctl_user_add(struct ctl *ctl, const char *const *arguments, struct err *e)
     return audit(ctl, "user.add", user, ctl->role, e);
 }
 
-int ctl_user_password(struct ctl *ctl, const char *const *arguments, struct err *e)
+int ctl_user_add(struct ctl *ctl, const char *const *arguments, struct err *e)
+{
+    const char *user = check_user(arguments, e);
+    return user != NULL ? tell_password(ctl, user, add_user(ctl, user, e)) : -1;
+}
+
+static int change_password(struct ctl *ctl, const char *user, struct err *e)
 {
     static const char sql[] = "UPDATE account SET password = $2 WHERE name = $1";
     static const char end_sql[] = "DELETE FROM session s USING account a"
                                   " WHERE s.account_id = a.id AND a.name = $1";
     char hash[PASSWORD_HASH_SIZE];
-    const char *user = check_user(arguments, e);
-    if (user == NULL || hash_password(ctl->password_file, hash, e) != 0 ||
-        ctl_database(ctl, e) != 0) {
+    if (hash_password(ctl, hash, e) != 0 || ctl_database(ctl, e) != 0) {
         return -1;
     }
     struct pg_args args = {0};
@@ -127,6 +165,12 @@ int ctl_user_password(struct ctl *ctl, const char *const *arguments, struct err 
         return -1;
     }
     return audit(ctl, "user.password", user, "", e);
+}
+
+int ctl_user_password(struct ctl *ctl, const char *const *arguments, struct err *e)
+{
+    const char *user = check_user(arguments, e);
+    return user != NULL ? tell_password(ctl, user, change_password(ctl, user, e)) : -1;
 }
 
 int ctl_user_list(struct ctl *ctl, const char *const *arguments, struct err *e)

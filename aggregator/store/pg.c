@@ -8,6 +8,7 @@
 
 #define LOG_MODULE "pg"
 #include "common/log.h"
+#include "common/loopback.h"
 
 #include <inttypes.h>
 #include <libpq-fe.h>
@@ -298,4 +299,27 @@ int pg_conninfo_check(const char *conninfo, struct err *e)
     }
     PQconninfoFree(options);
     return 0;
+}
+
+static bool is_here(const char *host)
+{
+    return host[0] == '/' || host[0] == '@' || loopback_is_host(host, strlen(host));
+}
+
+/* Of several hosts, separated by commas, each would have to be here: then none is. */
+bool pg_conninfo_is_unchecked(const char *conninfo)
+{
+    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+    bool here = true, checked = false;
+    for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++) {
+        bool is_host = strcmp(o->keyword, "host") == 0 || strcmp(o->keyword, "hostaddr") == 0;
+        if (o->val == NULL || o->val[0] == '\0') {
+            continue;
+        }
+        here = here && (!is_host || is_here(o->val));
+        checked =
+            checked || (strcmp(o->keyword, "sslmode") == 0 && strcmp(o->val, "verify-full") == 0);
+    }
+    PQconninfoFree(options);
+    return !here && !checked;
 }

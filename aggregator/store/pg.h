@@ -70,3 +70,5 @@ bool pg_notified(struct pg *pg);
 
 /* Checks that libpq can read conninfo; for --check-config. */
 int pg_conninfo_check(const char *conninfo, struct err *e);
+/* True when it leads to another machine without checking who that is (sslmode=verify-full). */
+bool pg_conninfo_is_unchecked(const char *conninfo);

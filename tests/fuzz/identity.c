@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/creds.h"
+#include "common/token.h"
 #include "common/wire/subjects.h"
 
 static void check_subject(const char *text)
@@ -30,12 +31,22 @@ static void check_key(const char *text)
     FUZZ_CHECK(!nkey_public_is_valid(text, NKEY_USER) || text[0] == 'U');
 }
 
+static void check_token(const char *text)
+{
+    struct token_parts parts;
+    if (token_split(text, &parts, NULL) == 0) {
+        FUZZ_CHECK(strstr(text, parts.jwt) == text + sizeof TOKEN_PREFIX - 1);
+        FUZZ_CHECK(parts.ca_pem[0] == '\0' || strncmp(parts.ca_pem, "-----BEGIN", 10) == 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct creds_claims claims;
     char *text = fuzz_text(bytes, len);
     check_subject(text);
     check_key(text);
+    check_token(text);
     if (creds_jwt_claims(text, &claims, NULL) == 0) {
         FUZZ_CHECK(strlen(claims.name) < sizeof claims.name);
     }

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import socket
+import ssl
 import struct
 import time
 import urllib.error
@@ -19,8 +20,9 @@ class Refused(Exception):
 
 
 class Api:
-    def __init__(self, url):
+    def __init__(self, url, ca=None):
         self.url, self.cookie, self.csrf = url, None, None
+        self.tls = ssl.create_default_context(cafile=ca) if ca else None
 
     def request(self, method, path, body=None, headers=None, timeout=10):
         """Returns (status, headers, bytes) whatever the status is."""
@@ -35,7 +37,7 @@ class Api:
         for name, value in (headers or {}).items():
             request.add_header(name, value)
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:
+            with urllib.request.urlopen(request, timeout=timeout, context=self.tls) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read()

@@ -101,8 +101,8 @@ class Process:
 
 
 class Lab:
-    def __init__(self, folder):
-        self.dir = pathlib.Path(folder)
+    def __init__(self, folder, tls=False):
+        self.dir, self.tls = pathlib.Path(folder), tls
         self.dir.chmod(0o755)
         for above in self.dir.parents:  # pytest's own are closed to the user of PostgreSQL
             if above.is_relative_to(tempfile.gettempdir()) and above.stat().st_uid == os.getuid():
@@ -110,7 +110,10 @@ class Lab:
         self.database = self.nats = self.aggregator = None
         self.agents, self.ledgers, self.processes = {}, {}, []
         self.nats_port, self.http_port = free_port(), free_port()
-        self.url = f"http://127.0.0.1:{self.http_port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.http_port}"
+        self.nats_url = f"{'tls' if tls else 'nats'}://127.0.0.1:{self.nats_port}"
+        self.ca = self.dir / "centre/ca.pem" if tls else None
+        self.settings = {"PICKET_NATS_CA": str(self.ca)} if tls else {}
         self.conninfo = f"host={self.dir}/postgres dbname=picket user=picket"
 
     # --- the centre -----------------------------------------------------------------------
@@ -149,9 +152,18 @@ ping_interval: "3s"
 ping_max: 2
 max_payload: 262144
 include {include.name}
+{self.nats_tls()}
 """)
         self.nats = Process(self, "nats", ["/usr/sbin/nats-server", "-c", config]).start()
         wait_for(self.nats_answers, 10, "nats-server is up")
+
+    def nats_tls(self):
+        pair = self.dir / "centre/server"
+        return f'tls {{ cert_file: "{pair}.pem", key_file: "{pair}.key" }}' if self.tls else ""
+
+    def http_tls(self):
+        pair = self.dir / "centre/server"
+        return f"cert = {pair}.pem\nkey = {pair}.key" if self.tls else ""
 
     def nats_answers(self):
         with socket.socket() as probe:
@@ -159,7 +171,8 @@ include {include.name}
 
     def picketctl(self, *words, check=True):
         done = subprocess.run([PICKETCTL, "--dir", self.dir / "centre", "--database",
-                               self.conninfo, *words], capture_output=True, text=True, timeout=60)
+                               self.conninfo, *words], capture_output=True, text=True, timeout=60,
+                              env={**os.environ, **self.settings})
         if check and done.returncode != 0:
             raise AssertionError(f"picketctl {' '.join(map(str, words))}: {done.stderr}")
         return done
@@ -181,13 +194,15 @@ dir = {self.dir}/centre
 [database]
 url = {self.conninfo}
 [nats]
-urls = nats://127.0.0.1:{self.nats_port}
+urls = {self.nats_url}
 [http]
 listen = 127.0.0.1:{self.http_port}
 web = {TOP}/web/dist
+{self.http_tls()}
 """)
-        self.aggregator = Process(self, "aggregator", [AGGREGATOR, "--config", config]).start()
-        self.password_file, api = secret, Api(self.url)
+        self.aggregator = Process(self, "aggregator", [AGGREGATOR, "--config", config],
+                                  env=self.settings).start()
+        self.password_file, api = secret, Api(self.url, self.ca)
         wait_for(lambda: self.ready(api), 20, f"the aggregator answers:\n{self.aggregator.text()}")
         api.login("admin", password)
         return api
@@ -215,7 +230,7 @@ name = {name}
 site = {site}
 token_file = {token}
 [nats]
-urls = nats://127.0.0.1:{self.nats_port}
+urls = {self.nats_url}
 [capture]
 sources = {sources}
 {capture}

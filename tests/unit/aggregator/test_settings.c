@@ -68,6 +68,29 @@ static void all_faults_are_named_at_once(void **state)
     conf_faults_done(&faults);
 }
 
+static void plain_text_beyond_this_machine_has_to_be_asked_for(void **state)
+{
+    (void)state;
+    struct settings settings;
+    struct conf_faults faults = {0};
+    assert_int_equal(unsetenv("PICKET_HTTP_CERT"), 0);
+    assert_int_equal(unsetenv("PICKET_DATABASE_URL"), 0);
+    assert_int_equal(setenv("PICKET_HTTP_LISTEN", "0.0.0.0:8443", 1), 0);
+    assert_int_equal(setenv("PICKET_NATS_URLS", "nats://127.0.0.1:4222 nats://centre:4222", 1), 0);
+    assert_int_equal(settings_load(&settings, NULL, &faults), -1);
+    assert_int_equal(faults.count, 2);
+    assert_non_null(strstr(faults.text, "nats.urls: \"nats://centre:4222\" is plain text"));
+    assert_non_null(strstr(faults.text, "http.listen: \"0.0.0.0:8443\" is beyond this machine"));
+    settings_done(&settings);
+    conf_faults_done(&faults);
+    faults = (struct conf_faults){0};
+    assert_int_equal(setenv("PICKET_NATS_ALLOW_PLAIN", "true", 1), 0);
+    assert_int_equal(setenv("PICKET_HTTP_ALLOW_PLAIN", "true", 1), 0);
+    assert_int_equal(settings_load(&settings, NULL, &faults), 0);
+    settings_done(&settings);
+    conf_faults_done(&faults);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -75,6 +98,7 @@ int main(void)
         cmocka_unit_test(what_is_no_address_and_port_is_refused),
         cmocka_unit_test(the_defaults_are_without_fault),
         cmocka_unit_test(all_faults_are_named_at_once),
+        cmocka_unit_test(plain_text_beyond_this_machine_has_to_be_asked_for),
     };
     return cmocka_run_group_tests_name("aggregator settings", tests, NULL, NULL);
 }

@@ -336,7 +336,7 @@ export const en = {
   "settings.token.once": "This token is shown only now. Keep it like a password; the centre has only its hash.",
   "settings.token.value": "Token",
   "settings.token.run": "On the machine of the agent, as root",
-  "settings.token.run.hint": "Put in the address of your NATS server and the interfaces to capture.",
+  "settings.token.run.hint": "With the package picket-agent installed. Put in the address of your NATS server and the interfaces to capture.",
   "settings.token.done": "I have kept it",
   "settings.revoke": "Revoke",
   "settings.revoke.title": "Revoke {name}?",

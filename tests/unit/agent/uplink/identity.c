@@ -37,9 +37,10 @@ static int open_scene(void **state)
 static int close_scene(void **state)
 {
     struct scene *s = *state;
-    static const char *const names[] = {"identity/agent.nk", "identity/agent.jwt", "token"};
+    static const char *const names[] = {"identity/agent.nk", "identity/agent.jwt",
+                                        "identity/ca.pem", "token"};
     char path[128];
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         (void)snprintf(path, sizeof path, "%s/%s", s->dir, names[i]);
         (void)unlink(path); /* not every test makes it */
     }
@@ -75,6 +76,24 @@ static void the_key_and_the_jwt_survive_a_restart(void **state)
     assert_int_equal(identity_open(&again, s->dir, "rome", &e), 0);
     assert_string_equal(again.jwt, jwt);
     assert_memory_equal(again.key.public, s->id.key.public, sizeof again.key.public);
+    identity_done(&again);
+}
+
+static void the_authority_that_came_with_the_token_survives_a_restart(void **state)
+{
+    struct scene *s = *state;
+    struct err e = {0};
+    struct identity again;
+    char jwt[CREDS_JWT_SIZE];
+    mint("rome", &s->id.key, jwt, sizeof jwt);
+    (void)snprintf(s->id.ca_pem, sizeof s->id.ca_pem, "a certificate\n");
+    assert_int_equal(identity_enrol(&s->id, jwt, &e), 0);
+    assert_int_equal(identity_open(&again, s->dir, "rome", &e), 0);
+    assert_string_equal(again.ca_pem, "a certificate\n");
+    again.ca_pem[0] = '\0'; /* a new token without one */
+    assert_int_equal(identity_enrol(&again, jwt, &e), 0);
+    assert_int_equal(identity_open(&again, s->dir, "rome", &e), 0);
+    assert_string_equal(again.ca_pem, "");
     identity_done(&again);
 }
 
@@ -126,7 +145,9 @@ static void what_is_no_token_is_refused_without_being_shown(void **state)
     struct err e = {0};
     char token[IDENTITY_TOKEN_SIZE];
     assert_int_equal(file_replace(s->token_file, "hunter2", 7, 0600, &e), 0);
-    assert_int_equal(identity_token(s->token_file, token, &e), -1);
+    struct token_parts parts;
+    assert_int_equal(identity_token(s->token_file, token, &e), 0);
+    assert_int_equal(identity_token_split(token, "rome", &parts, &e), -1);
     assert_null(strstr(e.what, "hunter2"));
 }
 
@@ -135,12 +156,13 @@ static void a_token_that_the_centre_did_not_make_for_this_agent_is_refused(void 
     struct scene *s = *state;
     struct err e = {0};
     char token[CREDS_JWT_SIZE + 8] = "pkt1.";
-    assert_int_equal(identity_token_check("pkt1.garbled", "pisa", &e), -1);
+    struct token_parts parts;
+    assert_int_equal(identity_token_split("pkt1.garbled", "pisa", &parts, &e), -1);
     assert_non_null(strstr(e.what, "picketctl agent add pisa"));
     mint("rome", &s->id.key, token + 5, CREDS_JWT_SIZE);
-    assert_int_equal(identity_token_check(token, "pisa", &e), -1);
+    assert_int_equal(identity_token_split(token, "pisa", &parts, &e), -1);
     assert_non_null(strstr(e.what, "made for rome"));
-    assert_int_equal(identity_token_check(token, "rome", &e), 0);
+    assert_int_equal(identity_token_split(token, "rome", &parts, &e), 0);
 }
 
 static void a_question_is_asked_every_two_seconds(void **state)
@@ -196,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define SCENE(f) cmocka_unit_test_setup_teardown(f, open_scene, close_scene)
         SCENE(the_key_and_the_jwt_survive_a_restart),
+        SCENE(the_authority_that_came_with_the_token_survives_a_restart),
         SCENE(a_jwt_for_another_key_or_name_is_not_kept),
         SCENE(an_agent_that_was_renamed_is_told_so),
         SCENE(a_token_is_read_from_its_file_or_the_environment),

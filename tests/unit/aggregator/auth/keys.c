@@ -1,6 +1,8 @@
 /* Unit tests of the centre's folder: what init writes, and what it refuses. */
 #include "aggregator/auth/keys.h"
 
+#include "aggregator/auth/certificate.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -133,6 +135,63 @@ static void a_name_that_could_smuggle_another_is_refused(void **state)
     assert_non_null(strstr(e.what, "neither a host name nor an address"));
 }
 
+static void a_certificate_is_renewed_for_the_names_that_it_has(void **state)
+{
+    struct scene *s = *state;
+    struct err e = {0};
+    struct keys_plan plan = plan_of(s);
+    assert_int_equal(keys_init(&plan, &e), 0);
+    X509 *before = certificate_of(s, "server.pem");
+    assert_int_equal(certificate_issue(s->dir, "server", NULL, 0, &e), 0);
+    X509 *after = certificate_of(s, "server.pem"), *ca = certificate_of(s, "ca.pem");
+    assert_int_not_equal(X509_cmp(before, after), 0);
+    assert_int_equal(X509_verify(after, X509_get0_pubkey(ca)), 1);
+    assert_int_equal(X509_check_host(after, "centre.example.org", 0, 0, NULL), 1);
+    assert_int_equal(X509_check_ip_asc(after, "2001:db8::1", 0), 1);
+    assert_int_equal(nftw(s->dir, check_mode, 8, FTW_PHYS), 0);
+    X509_free(before);
+    X509_free(after);
+    X509_free(ca);
+}
+
+static void another_server_gets_a_certificate_of_its_own(void **state)
+{
+    struct scene *s = *state;
+    struct err e = {0};
+    struct keys_plan plan = plan_of(s);
+    static const char *const names[] = {"database.example.org", "10.0.0.5"};
+    struct certificate_facts facts;
+    char path[128];
+    assert_int_equal(keys_init(&plan, &e), 0);
+    assert_int_equal(certificate_issue(s->dir, "postgres", names, 2, &e), 0);
+    (void)snprintf(path, sizeof path, "%s/postgres.pem", s->dir);
+    assert_int_equal(certificate_facts(path, &facts, &e), 0);
+    assert_string_equal(facts.names, "database.example.org 10.0.0.5");
+}
+
+static void the_authority_is_never_issued_over(void **state)
+{
+    struct scene *s = *state;
+    struct err e = {0};
+    struct keys_plan plan = plan_of(s);
+    static const char *const stems[] = {"ca", "", "../server", "a/b"};
+    assert_int_equal(keys_init(&plan, &e), 0);
+    for (size_t i = 0; i < sizeof stems / sizeof stems[0]; i++) {
+        assert_int_equal(certificate_issue(s->dir, stems[i], NAMES, 3, &e), -1);
+        assert_non_null(strstr(e.what, "cannot name a certificate"));
+    }
+}
+
+static void without_names_old_or_new_there_is_no_certificate(void **state)
+{
+    struct scene *s = *state;
+    struct err e = {0};
+    struct keys_plan plan = plan_of(s);
+    assert_int_equal(keys_init(&plan, &e), 0);
+    assert_int_equal(certificate_issue(s->dir, "postgres", NULL, 0, &e), -1);
+    assert_non_null(strstr(e.what, "--name HOST"));
+}
+
 static void a_half_empty_folder_names_what_is_missing(void **state)
 {
     struct scene *s = *state;
@@ -182,6 +241,10 @@ int main(void)
         SCENE(keys_are_never_written_over),
         SCENE(the_servers_certificate_is_for_its_names_and_from_our_authority),
         SCENE(a_name_that_could_smuggle_another_is_refused),
+        SCENE(a_certificate_is_renewed_for_the_names_that_it_has),
+        SCENE(another_server_gets_a_certificate_of_its_own),
+        SCENE(the_authority_is_never_issued_over),
+        SCENE(without_names_old_or_new_there_is_no_certificate),
         SCENE(a_half_empty_folder_names_what_is_missing),
         SCENE(the_operators_own_key_may_be_taken_away),
         SCENE(the_servers_refusal_of_an_account_is_told),
