@@ -12,6 +12,8 @@ static struct health_outside outside(const struct control *c, const struct uplin
         .records = c->intake.taken,
         .queue_dropped = alert_engine_refused(c->alerts) + c->intake.malformed,
         .client_dropped = uplink->client_dropped,
+        .config_revision = uplink->config_revision,
+        .config_refused = uplink->config_refused,
     };
 }
 

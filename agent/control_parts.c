@@ -70,6 +70,8 @@ static int open_uplink(struct control *c, const struct control_calls *calls, str
         .boot = c->start->boot,
         .start_mono_ns = c->start->start_mono_ns,
         .restarted = c->start->generation > 1,
+        .consumers = c->consumers,
+        .consumer_count = control_consumers(c, c->consumers),
         .on_question = calls->question,
         .arg = c,
     };

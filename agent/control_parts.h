@@ -8,6 +8,7 @@
 #include "agent/asset/host.h"
 #include "agent/asset/site.h"
 #include "agent/control.h"
+#include "agent/control_config.h"
 #include "agent/counters.h"
 #include "agent/detect/detector.h"
 #include "agent/drill.h"
@@ -33,6 +34,7 @@ struct control {
     struct alert_engine *alerts;
     struct health health;
     struct uplink *uplink;
+    struct config_consumer consumers[CONTROL_CONSUMERS_MAX];
     struct drill drill;
 
     uv_loop_t loop;

@@ -207,6 +207,9 @@ static unsigned reasons(struct health *h, const struct health_outside *outside, 
     if (h->moved_mono_ns != 0 && mono_ns > h->moved_mono_ns + (uint64_t)SILENT_S * NS_PER_S) {
         bits |= REASON_NO_PACKETS;
     }
+    if (outside->config_refused) {
+        bits |= REASON_CONFIG;
+    }
     if (h->restarted_mono_ns != 0 &&
         mono_ns < h->restarted_mono_ns + (uint64_t)RESTARTED_S * NS_PER_S) {
         bits |= REASON_ENGINE_RESTARTED;
@@ -259,6 +262,7 @@ struct heartbeat health_beat(struct health *h, const struct health_outside *outs
         .flows = h->sample.flows,
         .engaged = outside->engaged,
         .flow_alerts = outside->flow_alerts,
+        .config_revision = outside->config_revision,
         .denied = outside->denied,
         .drops = drops_of(h, outside),
         .spool_bytes = h->sample.spool_bytes,

@@ -54,9 +54,11 @@ struct health_outside {
     uint64_t engaged;     /* alerts */
     uint64_t flow_alerts; /* since boot */
     uint64_t denied;
-    uint64_t records;        /* taken from the rings */
-    uint64_t queue_dropped;  /* inside control */
-    uint64_t client_dropped; /* inside the NATS client */
+    uint64_t records;         /* taken from the rings */
+    uint64_t queue_dropped;   /* inside control */
+    uint64_t client_dropped;  /* inside the NATS client */
+    uint64_t config_revision; /* of the centre's configuration in force */
+    bool config_refused;      /* the newest one was not taken over */
 };
 
 /* beats: heartbeats sent since boot, by the control before this one. */

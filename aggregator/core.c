@@ -2,12 +2,16 @@
 #include "aggregator/core.h"
 
 #include "aggregator/auth/keys.h"
+#include "aggregator/auth/seal.h"
 #include "aggregator/fleet/fleet.h"
 #include "aggregator/ingest/ingest.h"
+#include "aggregator/store/config.h"
 #include "aggregator/store/store.h"
 #include "common/bus.h"
 #include "common/clock.h"
+#include "common/encode.h"
 #include "common/token.h"
+#include "common/wire/config.h"
 
 #define LOG_MODULE "core"
 #include "common/log.h"
@@ -28,6 +32,8 @@ enum {
 struct core {
     const struct settings *settings;
     struct keys keys;
+    struct seal_key seal;
+    char command_key[NKEY_TEXT_SIZE]; /* public */
     struct metrics metrics;
     struct store *store;
     struct fleet *fleet;
@@ -103,6 +109,28 @@ static int make_token(void *arg, const struct agent_invite *invite, char *token,
         return -1;
     }
     return token_add_authority(token, size, core->settings->nats_ca, e);
+}
+
+static int sign_config(void *arg, const char *name, uint64_t revision, const char *hash,
+                       char *signature, struct err *e)
+{
+    struct core *core = arg;
+    char text[256];
+    uint8_t bytes[64];
+    _Static_assert(BASE64URL_LEN(sizeof bytes) < CONFIG_SIGNATURE_SIZE, "a signature fits");
+    size_t len = config_signed_text(name, revision, hash, text, sizeof text);
+    if (len == 0 || nkey_sign(&core->keys.command, text, len, bytes, e) != 0) {
+        return len == 0 ? err_set(e, ERR_ARG, "a name that is too long") : -1;
+    }
+    (void)base64url_encode(bytes, sizeof bytes, signature); /* returns its buffer */
+    return 0;
+}
+
+static int unseal(void *arg, const char *sealed, char *buf, struct err *e)
+{
+    _Static_assert((int)SEAL_PLAIN_MAX < (int)CONFIG_SECRET_SIZE, "a secret fits its buffer");
+    const struct core *core = arg;
+    return seal_open(&core->seal, sealed, buf, e);
 }
 
 /* On a thread of the fleet's loop: may wait for the NATS server. */
@@ -199,6 +227,8 @@ static int open_fleet(struct core *core, struct err *e)
         .mint_agent = mint_agent,
         .make_token = make_token,
         .push_revocations = push_revocations,
+        .sign_config = sign_config,
+        .command_key = nkey_public_text(&core->keys.command, core->command_key),
         .arg = core,
     };
     core->fleet = fleet_open(&options, e);
@@ -215,6 +245,7 @@ static int open_store(struct core *core, struct err *e)
         .database = database_changed,
         .registry_changed = registry_changed,
         .job_done = job_done,
+        .unseal = unseal,
         .arg = core,
     };
     core->store = store_open(&options, e);
@@ -225,7 +256,8 @@ static int open_store(struct core *core, struct err *e)
  */
 static int core_start(struct core *core, struct err *e)
 {
-    if (keys_load(&core->keys, core->settings->dir, e) != 0 || open_fleet(core, e) != 0 ||
+    if (keys_load(&core->keys, core->settings->dir, e) != 0 ||
+        seal_key_load(&core->seal, core->settings->dir, e) != 0 || open_fleet(core, e) != 0 ||
         open_store(core, e) != 0 || open_buses(core, e) != 0) {
         return -1;
     }
@@ -262,6 +294,7 @@ void core_close(struct core *core)
     bus_close(core->bus);
     fleet_close(core->fleet);
     keys_done(&core->keys);
+    seal_key_done(&core->seal);
     (void)pthread_mutex_destroy(&core->web_lock); /* nobody holds it */
     free(core);
 }
@@ -286,6 +319,11 @@ bool core_is_alive(struct core *core, uint64_t mono_ns)
     uint64_t fleet_ns = metric_get(&core->metrics.fleet_turned_ns);
     uint64_t web_ns = metric_get(&core->metrics.web_turned_ns);
     return mono_ns < fleet_ns + STUCK_NS && mono_ns < web_ns + STUCK_NS;
+}
+
+const struct seal_key *core_seal_key(const struct core *core)
+{
+    return &core->seal;
 }
 
 struct fleet *core_fleet(struct core *core)

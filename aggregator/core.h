@@ -11,6 +11,7 @@
 #include "common/err.h"
 
 struct core;
+struct seal_key;
 
 /* Starts everything; NATS and PostgreSQL may come later. settings is borrowed. NULL and e. */
 struct core *core_open(const struct settings *settings, struct err *e);
@@ -26,5 +27,7 @@ void core_refresh(struct core *core);
 /* False when the fleet's or the web's loop has not turned for some seconds. */
 bool core_is_alive(struct core *core, uint64_t mono_ns);
 
+/* Seals what the API is given to keep secret. */
+const struct seal_key *core_seal_key(const struct core *core);
 struct fleet *core_fleet(struct core *core);
 struct metrics *core_metrics(struct core *core);

@@ -114,6 +114,7 @@ static struct web *open_web(struct core *core, const struct settings *settings, 
         .key_file = settings->http_key,
         .conninfo = settings->database_url,
         .query_threads = (unsigned)settings->database_pool,
+        .seal = core_seal_key(core),
         .fleet = core_fleet(core),
         .metrics = core_metrics(core),
     };

@@ -37,18 +37,16 @@ size_t enrol_ask(struct enrol *en, uint64_t now_ms, void *buf, size_t size)
     return enrol_request_pack(&en->request, buf, size);
 }
 
-int enrol_answered(struct enrol *en, const void *bytes, size_t len, uint64_t now_ms, char *jwt,
-                   struct err *e)
+int enrol_answered(struct enrol *en, const void *bytes, size_t len, uint64_t now_ms,
+                   struct enrol_answer *answer, struct err *e)
 {
-    struct enrol_answer answer;
-    if (enrol_answer_unpack(bytes, len, &answer, e) != 0 ||
-        strcmp(answer.nonce, en->request.nonce) != 0) {
+    if (enrol_answer_unpack(bytes, len, answer, e) != 0 ||
+        strcmp(answer->nonce, en->request.nonce) != 0) {
         return 0; /* somebody else's, or an earlier run's */
     }
-    if (!answer.ok) {
+    if (!answer->ok) {
         en->next_ms = now_ms + ENROL_REFUSED_MS;
-        return err_set(e, ERR_REMOTE, "%s", answer.reason);
+        return err_set(e, ERR_REMOTE, "%s", answer->reason);
     }
-    (void)snprintf(jwt, CREDS_JWT_SIZE, "%s", answer.jwt); /* the wire's limit is smaller */
     return 1;
 }

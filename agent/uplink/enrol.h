@@ -25,8 +25,8 @@ int enrol_begin(struct enrol *en, const struct identity *id, const char *token, 
 /* JSON of the question into buf when it is time to ask; 0 otherwise. */
 size_t enrol_ask(struct enrol *en, uint64_t now_ms, void *buf, size_t size);
 /*
- * Reads an answer. 1: *jwt (CREDS_JWT_SIZE) is our identity; 0: not for us; -1 and e: refused, and
+ * Reads an answer. 1: answer->jwt is our identity; 0: not for us; -1 and e: refused, and
  * the next question waits.
  */
-int enrol_answered(struct enrol *en, const void *bytes, size_t len, uint64_t now_ms, char *jwt,
-                   struct err *e);
+int enrol_answered(struct enrol *en, const void *bytes, size_t len, uint64_t now_ms,
+                   struct enrol_answer *answer, struct err *e);

@@ -107,6 +107,53 @@ static int keep_authority(const struct identity *id, struct err *e)
     return 0;
 }
 
+/* No file: the centre has told none yet. */
+static int load_centre(struct identity *id, struct err *e)
+{
+    char path[IDENTITY_PATH_SIZE];
+    size_t len;
+    if (path_of(id, "centre.pub", path, e) != 0) {
+        return -1;
+    }
+    if (access(path, F_OK) != 0) {
+        return 0;
+    }
+    char *text = file_read(path, sizeof id->centre - 1, &len, e);
+    if (text == NULL) {
+        return -1;
+    }
+    text[strcspn(text, "\r\n")] = '\0';
+    (void)snprintf(id->centre, sizeof id->centre, "%s", text); /* fits: file_read refuses more */
+    free(text);
+    return nkey_public_is_valid(id->centre, NKEY_USER)
+               ? 0
+               : err_set(e, ERR_PARSE, "%s holds no public key", path);
+}
+
+static int save_centre(struct identity *id, const char *centre, struct err *e)
+{
+    char path[IDENTITY_PATH_SIZE];
+    if (!nkey_public_is_valid(centre, NKEY_USER)) {
+        return err_set(e, ERR_PARSE, "what the centre told as its key is none");
+    }
+    if (path_of(id, "centre.pub", path, e) != 0 ||
+        file_replace(path, centre, strlen(centre), 0600, e) != 0) {
+        return -1;
+    }
+    (void)snprintf(id->centre, sizeof id->centre, "%s", centre); /* a valid key fits */
+    return 0;
+}
+
+int identity_pin(struct identity *id, const char *centre, struct err *e)
+{
+    if (centre[0] == '\0' || strcmp(centre, id->centre) == 0) {
+        return 0;
+    }
+    return id->centre[0] == '\0'
+               ? save_centre(id, centre, e)
+               : err_set(e, ERR_CONFIG, "the centre signs with another key than it told before");
+}
+
 int identity_open(struct identity *id, const char *state_dir, const char *name, struct err *e)
 {
     *id = (struct identity){.name = name};
@@ -115,7 +162,7 @@ int identity_open(struct identity *id, const char *state_dir, const char *name, 
         return err_set(e, ERR_ARG, "the path %s is too long", state_dir);
     }
     if (folder_make(id->dir, 0700, e) != 0 || load_or_make_key(id, e) != 0 ||
-        load_jwt(id, e) != 0 || load_authority(id, e) != 0) {
+        load_jwt(id, e) != 0 || load_authority(id, e) != 0 || load_centre(id, e) != 0) {
         identity_done(id);
         return err_wrap(e, "identity");
     }
@@ -133,10 +180,11 @@ bool identity_is_enrolled(const struct identity *id)
     return id->jwt[0] != '\0';
 }
 
-int identity_enrol(struct identity *id, const char *jwt, struct err *e)
+int identity_enrol(struct identity *id, const char *jwt, const char *centre, struct err *e)
 {
     char path[IDENTITY_PATH_SIZE];
     if (check_jwt(id, jwt, e) != 0 || keep_authority(id, e) != 0 ||
+        (centre[0] != '\0' && save_centre(id, centre, e) != 0) ||
         path_of(id, "agent.jwt", path, e) != 0 ||
         file_replace(path, jwt, strlen(jwt), 0600, e) != 0) {
         return -1;

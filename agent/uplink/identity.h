@@ -1,6 +1,7 @@
 /*
  * Who this agent is: an NKey that it made itself and whose private half never leaves the state
- * folder, the JWT that the centre gave for it, and, until then, the token that asks for one.
+ * folder, the JWT that the centre gave for it, and, until then, the token that asks for one. And
+ * who the centre is: the public half of the key that it signs configuration with.
  * Called by uplink.c on the loop's thread.
  */
 #pragma once
@@ -20,6 +21,7 @@ struct identity {
     struct nkey key;
     char jwt[CREDS_JWT_SIZE];       /* "" until enrolled */
     char ca_pem[TOKEN_CA_PEM_SIZE]; /* the authority that came with the token, "" for none */
+    char centre[NKEY_TEXT_SIZE];    /* the centre's command key; "" until it has told it */
 };
 
 /* Reads STATE_DIR/identity, or makes it with a new key. */
@@ -27,9 +29,16 @@ int identity_open(struct identity *id, const char *state_dir, const char *name, 
 /* Wipes the key from memory. */
 void identity_done(struct identity *id);
 bool identity_is_enrolled(const struct identity *id);
-/* Keeps the JWT that the centre gave, and ca_pem beside it; refuses one that is not for our key and
- * name. */
-int identity_enrol(struct identity *id, const char *jwt, struct err *e);
+/*
+ * Keeps the JWT that the centre gave, its command key ("": it told none) and ca_pem beside it;
+ * refuses a JWT that is not for our key and name.
+ */
+int identity_enrol(struct identity *id, const char *jwt, const char *centre, struct err *e);
+/*
+ * Keeps the centre's command key when none is known yet, for agents that enrolled before there was
+ * one. Refuses another key than the known one: only a new enrolment changes it.
+ */
+int identity_pin(struct identity *id, const char *centre, struct err *e);
 
 /*
  * Reads the enrolment token from the file, or from PICKET_TOKEN when file is NULL or "".

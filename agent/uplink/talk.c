@@ -152,18 +152,18 @@ static void ask_to_enrol(struct uplink *u)
 static void take_enrolment(struct uplink *u, const void *bytes, size_t len)
 {
     struct err e = {0};
-    char jwt[CREDS_JWT_SIZE];
-    int answer = enrol_answered(&u->enrol, bytes, len, now_ms(u), jwt, &e);
-    if (answer < 0) {
+    struct enrol_answer answer;
+    int result = enrol_answered(&u->enrol, bytes, len, now_ms(u), &answer, &e);
+    if (result < 0) {
         log_error(NULL, "enrolment refused: %s; make a new token with picketctl agent add", e.what);
         u->token_ms = now_ms(u) + TOKEN_AGAIN_MS;
         close_bus(u);
         return;
     }
-    if (answer == 0) {
+    if (result == 0) {
         return;
     }
-    if (identity_enrol(&u->identity, jwt, &e) != 0) {
+    if (identity_enrol(&u->identity, answer.jwt, answer.command_key, &e) != 0) {
         log_error(&e, "the identity that the centre gave cannot be kept");
         return; /* asked for again: the centre gives the same key the same rights */
     }
@@ -173,6 +173,24 @@ static void take_enrolment(struct uplink *u, const void *bytes, size_t len)
 }
 
 /* ---- what the centre says ---- */
+
+/* What is in force and what was refused; lost, it is asked for again by the next configuration. */
+static void report_config(struct uplink *u)
+{
+    struct err e = {0};
+    char buf[HELLO_MAX];
+    size_t len = config_report_pack(remote_config_report(u->config), buf, sizeof buf);
+    if (talk_send(u, "cfg", buf, len, &e) != 0) {
+        log_debug(&e, "the report on the configuration waits");
+    }
+}
+
+static void take_config(struct uplink *u, const void *bytes, size_t len, struct err *e)
+{
+    (void)e; /* what is wrong with it goes into the report */
+    remote_config_take(u->config, u->identity.centre, bytes, len);
+    report_config(u);
+}
 
 static void take_welcome(struct uplink *u, const void *bytes, size_t len, struct err *e)
 {
@@ -184,6 +202,10 @@ static void take_welcome(struct uplink *u, const void *bytes, size_t len, struct
     u->restarted = false;
     log_info(NULL, "welcomed by the centre");
     publish_welcomed(u->publish, &w, clock_wall_ns() / NS_PER_S);
+    if (identity_pin(&u->identity, w.command_key, e) != 0) {
+        (void)err_wrap(e, "configuration is not taken from it; enrol anew to trust it");
+    }
+    report_config(u);
 }
 
 static void take_ack(struct uplink *u, const void *bytes, size_t len, struct err *e)
@@ -237,7 +259,7 @@ struct word {
 
 static const struct word WORDS[] = {
     {"ack", take_ack},         {"nack", take_nack},   {"q", take_question},
-    {"welcome", take_welcome}, {"watch", take_watch},
+    {"welcome", take_welcome}, {"watch", take_watch}, {"cfg", take_config},
 };
 
 void talk_message(const char *subject, const void *bytes, size_t len, void *uplink)

@@ -46,6 +46,7 @@ static void uplink_free(struct uplink *u)
     free(u->name);
     free(u->token_file);
     free(u->ca_file);
+    remote_config_close(u->config);
     identity_done(&u->identity);
     free(u);
 }
@@ -99,6 +100,16 @@ static int open_spool(struct uplink *u, const struct uplink_options *o, struct e
                                     .now_s = clock_wall_ns() / NS_PER_S};
     u->spool = spool_open(&options, e);
     return u->spool != NULL ? 0 : -1;
+}
+
+static int open_config(struct uplink *u, const struct uplink_options *o, struct err *e)
+{
+    struct remote_config_options options = {.dir = o->state_dir,
+                                            .name = u->name,
+                                            .consumers = o->consumers,
+                                            .consumer_count = o->consumer_count};
+    u->config = remote_config_open(&options, u->identity.centre, e);
+    return u->config != NULL ? 0 : -1;
 }
 
 static int open_parts(struct uplink *u, struct err *e)
@@ -158,7 +169,8 @@ struct uplink *uplink_open(const struct uplink_options *options, struct err *e)
     }
     if (copy_options(u, options, e) != 0 ||
         identity_open(&u->identity, options->state_dir, u->name, e) != 0 ||
-        open_spool(u, options, e) != 0 || open_parts(u, e) != 0) {
+        open_config(u, options, e) != 0 || open_spool(u, options, e) != 0 ||
+        open_parts(u, e) != 0) {
         close_parts(u);
         return NULL;
     }
@@ -272,5 +284,7 @@ void uplink_stats(const struct uplink *u, struct uplink_stats *stats)
         .spool_failed = spool.failed,
         .client_dropped = inbox_dropped(u->inbox) + (u->bus != NULL ? bus_dropped(u->bus) : 0),
         .denied = u->denied,
+        .config_revision = remote_config_report(u->config)->revision,
+        .config_refused = remote_config_refused(u->config),
     };
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "agent/uplink/remote_config.h"
 #include "common/err.h"
 #include "common/wire/alerts.h"
 #include "common/wire/counters.h"
@@ -38,6 +39,9 @@ struct uplink_options {
     const char *boot;       /* the parent's random id */
     uint64_t start_mono_ns; /* when the parent started, for the uptime in hello */
     bool restarted;         /* control came back under the same boot id */
+    /* Get the centre's configuration, first from disk while opening; live as long as the uplink. */
+    const struct config_consumer *consumers;
+    size_t consumer_count;
     uplink_question_fn on_question;
     uplink_watch_fn on_watch;
     void *arg;
@@ -77,11 +81,13 @@ struct uplink_stats {
     bool enrolled;
     uint64_t spool_bytes; /* not yet acknowledged, all streams */
     uint64_t spool_cap_bytes;
-    uint64_t spool_age_s;    /* of the oldest record not yet acknowledged; 0 when none */
-    uint64_t spool_records;  /* not yet acknowledged */
-    uint64_t spool_dropped;  /* records dropped (cap or disk), since open */
-    bool spool_failed;       /* the disk refused the last write */
-    uint64_t client_dropped; /* messages from the centre lost inside the client, since open */
-    uint64_t denied;         /* publishes refused by the server, since open */
+    uint64_t spool_age_s;     /* of the oldest record not yet acknowledged; 0 when none */
+    uint64_t spool_records;   /* not yet acknowledged */
+    uint64_t spool_dropped;   /* records dropped (cap or disk), since open */
+    bool spool_failed;        /* the disk refused the last write */
+    uint64_t client_dropped;  /* messages from the centre lost inside the client, since open */
+    uint64_t denied;          /* publishes refused by the server, since open */
+    uint64_t config_revision; /* of the centre's configuration in force; 0: none */
+    bool config_refused;      /* the newest that the centre offered was not taken over */
 };
 void uplink_stats(const struct uplink *u, struct uplink_stats *stats);

@@ -8,6 +8,7 @@
 #include "agent/uplink/identity.h"
 #include "agent/uplink/inbox.h"
 #include "agent/uplink/publish.h"
+#include "agent/uplink/remote_config.h"
 #include "agent/uplink/spool.h"
 #include "agent/uplink/uplink.h"
 
@@ -27,6 +28,7 @@ struct uplink {
 
     struct identity identity;
     struct enrol enrol;
+    struct remote_config *config;
     struct spool *spool;
     struct publish *publish;
     struct inbox *inbox;

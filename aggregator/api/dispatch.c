@@ -102,7 +102,8 @@ static void authorise(struct call *call)
     } else if (route->changes &&
                !session_csrf_matches(call->request->session, call->request->csrf)) {
         call_refuse(call, &fault_csrf);
-    } else if (route->method == HTTP_POST && !has_json(call->request)) {
+    } else if ((route->method == HTTP_POST || route->method == HTTP_PUT) &&
+               !has_json(call->request)) {
         call_refuse(call, &fault_type);
     } else {
         hand_over(call);

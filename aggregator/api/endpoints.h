@@ -32,6 +32,13 @@ void instance_query_get(struct call *call);
 struct http_response *alerts_get(struct call *call, struct pg *pg, struct err *e);
 void alert_kinds_get(struct call *call);
 
+/* config.c and config_change.c */
+struct http_response *config_list_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *config_history_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *config_post(struct call *call, struct pg *pg, struct err *e);
+struct http_response *config_put(struct call *call, struct pg *pg, struct err *e);
+struct http_response *config_delete(struct call *call, struct pg *pg, struct err *e);
+
 /* service.c */
 void healthz_get(struct call *call);
 void readyz_get(struct call *call);

@@ -25,6 +25,13 @@ static const struct route table[] = {
     {HTTP_GET, "/api/v1/alerts", ROLE_VIEWER, READS, THERE(alerts_get)},
     {HTTP_GET, "/api/v1/alert-kinds", ROLE_VIEWER, READS, HERE(alert_kinds_get)},
 
+    {HTTP_GET, "/api/v1/config/{section}", ROLE_VIEWER, READS, THERE(config_list_get)},
+    {HTTP_POST, "/api/v1/config/{section}", ROLE_OPERATOR, CHANGES, THERE(config_post)},
+    {HTTP_PUT, "/api/v1/config/{section}/{id}", ROLE_OPERATOR, CHANGES, THERE(config_put)},
+    {HTTP_DELETE, "/api/v1/config/{section}/{id}", ROLE_OPERATOR, CHANGES, THERE(config_delete)},
+    {HTTP_GET, "/api/v1/config/{section}/{id}/history", ROLE_VIEWER, READS,
+     THERE(config_history_get)},
+
     {HTTP_GET, "/api/v1/users", ROLE_ADMIN, READS, THERE(users_get)},
     {HTTP_POST, "/api/v1/users", ROLE_ADMIN, CHANGES, THERE(users_post)},
 

@@ -101,9 +101,21 @@ static json_t *joined(json_t *row, json_t *more)
     return row;
 }
 
+/* Of revisions, 0 is none. */
+static json_t *config_of(const struct instance_view *v)
+{
+    const struct instance_config *c = &v->config;
+    enum config_rollout rollout = config_rollout_of(c);
+    return json_pack("{s:{s:s, s:o, s:o, s:o}}", "config", "state", config_rollout_name(rollout),
+                     "wanted", number_if(c->wanted != 0, c->wanted), "in_force",
+                     number_if(c->in_force != 0, c->in_force), "reason",
+                     shape_text_or_null(rollout == CONFIG_REFUSED ? c->reason : ""));
+}
+
 json_t *shape_instance(const struct instance_view *view)
 {
-    return joined(joined(identity_of(view), traffic_of(view)), health_of(view));
+    json_t *row = joined(joined(identity_of(view), traffic_of(view)), health_of(view));
+    return joined(row, config_of(view));
 }
 
 json_t *shape_centre(const struct centre_view *centre)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 struct web;
+struct seal_key;
 
 struct web_options {
     const char *address; /* to listen on */
@@ -19,10 +20,11 @@ struct web_options {
     const char *static_dir; /* the built console */
     const char *cert_file;  /* PEM; "" or NULL: no TLS */
     const char *key_file;
-    const char *conninfo;    /* for the query threads' own connections */
-    unsigned query_threads;  /* 1-16 */
-    struct fleet *fleet;     /* borrowed, like all of these, until web_close returns */
-    struct metrics *metrics; /* the core's, for /metrics */
+    const char *conninfo;        /* for the query threads' own connections */
+    unsigned query_threads;      /* 1-16 */
+    const struct seal_key *seal; /* for secrets of the configuration */
+    struct fleet *fleet;         /* borrowed, like all of these, until web_close returns */
+    struct metrics *metrics;     /* the core's, for /metrics */
 };
 
 /* Listens and starts; the database may be away. NULL and e when it cannot listen. */

@@ -141,9 +141,11 @@ static void on_job(struct fleet *f, const struct job *job, uint64_t now_ns)
     case JOB_ENROL: members_enrolled(f, job, now_ns); break;
     case JOB_INVITE: members_added(f, job, now_ns); break;
     case JOB_REVOKE: revoke_done(f, job, now_ns); break;
+    case JOB_CONFIG: config_made(f, job, now_ns); break;
     case JOB_STATE:
     case JOB_SEEN:
-    case JOB_ALERT: break;
+    case JOB_ALERT:
+    case JOB_CONFIG_NOTE: break;
     }
 }
 
@@ -189,13 +191,17 @@ static void on_message(struct fleet *f, const struct message *m, uint64_t now_ns
     case MESSAGE_BUS: on_bus(f, m->flag, now_ns); break;
     case MESSAGE_SYSTEM_UP: on_system_up(f); break;
     case MESSAGE_DATABASE: on_database(f, m->flag, now_ns); break;
-    case MESSAGE_REGISTRY: members_load(f, now_ns); break;
+    case MESSAGE_REGISTRY:
+        members_load(f, now_ns);
+        config_refresh(f);
+        break;
     case MESSAGE_JOB: on_job(f, m->bytes, now_ns); break;
     case MESSAGE_SNAPSHOT: tell_snapshot(f); break;
     case MESSAGE_ASK: asks_put(f, m, now_ns); break;
     case MESSAGE_WATCH: hear_watch(f, m, now_ns); break;
     case MESSAGE_ADD: members_add(f, m); break;
     case MESSAGE_REVOKE: revoke_ask(f, m); break;
+    case MESSAGE_CONFIG: config_refresh(f); break;
     }
 }
 
@@ -454,6 +460,11 @@ int fleet_agent_add(struct fleet *fleet, const struct agent_invite *invite, uint
 {
     struct message m = {.kind = MESSAGE_ADD, .reply = reply};
     return asked(post(fleet, m, invite, sizeof *invite), e);
+}
+
+int fleet_config_changed(struct fleet *fleet, struct err *e)
+{
+    return asked(post(fleet, (struct message){.kind = MESSAGE_CONFIG}, NULL, 0), e);
 }
 
 int fleet_agent_revoke(struct fleet *fleet, const char *name, const char *by, uint64_t reply,

@@ -29,6 +29,10 @@ struct fleet_options {
     /* A new token as a person handles it, and when it expires (unix seconds). */
     int (*make_token)(void *arg, const struct agent_invite *invite, char *token, size_t size,
                       uint64_t *expires_s, struct err *e);
+    /* Signs a document of configuration; CONFIG_SIGNATURE_SIZE. */
+    int (*sign_config)(void *arg, const char *name, uint64_t revision, const char *hash,
+                       char *signature, struct err *e);
+    const char *command_key; /* the public half of that key, told to agents; "": none */
     /* Tells NATS which keys are revoked, {"U…": unix second}. On a thread of its own; may wait. */
     int (*push_revocations)(void *arg, const char *json, struct err *e);
     void *arg;
@@ -43,7 +47,7 @@ void fleet_close(struct fleet *fleet);
 
 /* What came from an agent; the name is from the subject, so the server has vouched for it. */
 enum fleet_channel {
-    FLEET_UP,     /* word: "hello", "hb", "live", "bye" */
+    FLEET_UP,     /* word: "hello", "hb", "live", "bye", "cfg" */
     FLEET_ANSWER, /* word: "AGG.REQ.N" */
     FLEET_ENROL,
 };

@@ -7,6 +7,7 @@
 
 #include "common/err.h"
 #include "common/wire/alerts.h"
+#include "common/wire/config.h"
 #include "common/wire/query.h"
 #include "common/wire/subjects.h"
 
@@ -49,6 +50,23 @@ enum presence_cause {
 const char *presence_cause_name(enum presence_cause cause); /* "process_dead", …; NULL for none */
 enum presence_cause presence_cause_by_name(const char *name);
 
+/* The configuration that an instance is to have, and what it says of it. */
+struct instance_config {
+    uint64_t wanted; /* revision; 0: none was ever made */
+    char wanted_hash[CONFIG_HASH_SIZE];
+    uint64_t in_force; /* as reported */
+    char in_force_hash[CONFIG_HASH_SIZE];
+    uint64_t refused; /* as reported; 0: none */
+    char reason[CONFIG_REASON_SIZE];
+    bool asked;      /* the store is asked for its document; the fleet thread's, as what follows */
+    uint64_t wait_s; /* from one sending to the next */
+    uint64_t again_ns; /* monotonic; not sent again before */
+};
+
+enum config_rollout { CONFIG_NONE, CONFIG_IN_FORCE, CONFIG_PENDING, CONFIG_REFUSED };
+enum config_rollout config_rollout_of(const struct instance_config *config);
+const char *config_rollout_name(enum config_rollout rollout); /* "none", "in_force", … */
+
 /* One row of the dashboard: everything of `Instance` in docs/openapi.yaml. */
 struct instance_view {
     int32_t id;
@@ -78,6 +96,7 @@ struct instance_view {
     bool answering;                   /* a question would reach it now */
     uint64_t spark_bps[SPARK_POINTS]; /* oldest first; SPARK_NONE where no heartbeat came */
     unsigned spark_count;
+    struct instance_config config;
 };
 
 #define SPARK_NONE UINT64_MAX
@@ -205,6 +224,8 @@ struct agent_invite {
 /* Invites a new instance, or one that is still invited or was revoked. Answer: WEB_AGENT_ADDED. */
 int fleet_agent_add(struct fleet *fleet, const struct agent_invite *invite, uint64_t reply,
                     struct err *e);
+/* Items of the configuration were changed in the database: makes and sends what follows. */
+int fleet_config_changed(struct fleet *fleet, struct err *e);
 /* Revokes keys and tokens and closes its connection. Answer: WEB_AGENT_REVOKED. */
 int fleet_agent_revoke(struct fleet *fleet, const char *name, const char *by, uint64_t reply,
                        struct err *e);

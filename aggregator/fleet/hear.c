@@ -75,6 +75,8 @@ void hear_welcome(struct fleet *f, const struct job *job)
     char bytes[HELLO_MAX];
     struct welcome welcome = job->as.hello.welcome;
     welcome.time_ns = clock_wall_ns();
+    welcome.revision = i->config.wanted;
+    COPY_TEXT(welcome.command_key, f->options.command_key);
     (void)fleet_send(f, i->name, "welcome", bytes, welcome_pack(&welcome, bytes, sizeof bytes));
 }
 
@@ -115,6 +117,7 @@ static void hear_beat(struct fleet *f, struct instance *i, const struct message 
     };
     char evidence[EVIDENCE_SIZE];
     beat_evidence(event.reasons, evidence, sizeof evidence);
+    config_beat(f, i, beat.config_revision, now_ns);
     if (!judge(f, i, event, now_ns, evidence)) {
         fleet_tell_instance(f, i);
     }
@@ -198,6 +201,8 @@ void hear_up(struct fleet *f, const struct message *m, uint64_t now_ns)
         hear_live(f, i, m, now_ns);
     } else if (strcmp(m->word, "hello") == 0) {
         hear_hello(f, i, m, now_ns);
+    } else if (strcmp(m->word, "cfg") == 0) {
+        config_report(f, i, m, now_ns);
     } else if (strcmp(m->word, "bye") == 0) {
         hear_bye(f, i, m, now_ns);
     } else {

@@ -1,7 +1,8 @@
 /*
  * What the files of the fleet thread share; nobody else includes it. fleet.c is the thread and its
  * inbox, hear.c what agents say, judge.c what becomes of their state, asks.c the questions put to
- * them, probe.c whether their machines answer, members.c who is let in, revoke.c who is thrown out.
+ * them, probe.c whether their machines answer, members.c who is let in, revoke.c who is thrown out,
+ * config.c what they are told to do.
  */
 #pragma once
 
@@ -37,6 +38,7 @@ enum message_kind {
     MESSAGE_WATCH,
     MESSAGE_ADD,    /* bytes: struct agent_invite */
     MESSAGE_REVOKE, /* bytes: text of who does it */
+    MESSAGE_CONFIG,
 };
 
 struct message {
@@ -104,7 +106,9 @@ struct fleet {
     uint64_t ask_number;
     struct ask asks[ASKS_MAX];
     struct refused refused[REFUSED_MAX];
-    unsigned enrolling; /* enrolments at the database */
+    unsigned enrolling;  /* enrolments at the database */
+    bool config_pending; /* documents for all are being made */
+    bool config_again;   /* items changed meanwhile */
 
     struct probe *probes; /* under way */
     unsigned probe_count;
@@ -180,6 +184,14 @@ void members_add(struct fleet *f, const struct message *m);
 void members_added(struct fleet *f, const struct job *job, uint64_t now_ns);
 /* Does the load that had to wait. */
 void members_catch_up(struct fleet *f, uint64_t now_ns);
+
+/* config.c */
+/* Items changed, or instances came: makes every document anew that is not what it should be. */
+void config_refresh(struct fleet *f);
+void config_made(struct fleet *f, const struct job *job, uint64_t now_ns);
+/* The agent's report, and what its heartbeat says. */
+void config_report(struct fleet *f, struct instance *i, const struct message *m, uint64_t now_ns);
+void config_beat(struct fleet *f, struct instance *i, uint64_t revision, uint64_t now_ns);
 
 /* revoke.c */
 void revoke_ask(struct fleet *f, const struct message *m);

@@ -91,6 +91,7 @@ static void instance_from_row(struct instance *i, const struct instance_row *row
     memcpy(i->site, row->site, sizeof i->site);
     memcpy(i->version, row->version, sizeof i->version);
     i->centre_alerts = row->centre_alerts;
+    i->config = row->config;
     i->seen_noted_ms = row->last_seen_ms;
     i->unseen_client = true;
     i->presence = (struct presence){
@@ -269,6 +270,7 @@ void instance_view_fill(const struct instance *i, struct instance_view *view)
         .alerts_engaged = i->centre_alerts + (i->has_beat ? i->beat.engaged : 0),
         .answering = presence_answers(i->presence.state),
         .spark_count = i->spark_count,
+        .config = i->config,
     };
     memcpy(view->name, i->name, sizeof view->name);
     memcpy(view->title, i->title, sizeof view->title);

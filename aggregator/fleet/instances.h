@@ -38,6 +38,7 @@ struct instance {
     uint64_t watch_until_ns;      /* monotonic; somebody watches until then */
     uint64_t watch_sent_ns;       /* the lease was last published */
     uint64_t seen_noted_ms;       /* wall; what the database knows */
+    struct instance_config config;
 };
 
 struct key {

@@ -4,6 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void free_entries(struct config_job *job)
+{
+    for (unsigned i = 0; i < job->count; i++) {
+        if (job->entries[i].document != NULL) {
+            explicit_bzero(job->entries[i].document, job->entries[i].len);
+        }
+        free(job->entries[i].document);
+    }
+    free(job->entries);
+}
+
 struct job *job_new(enum job_kind kind)
 {
     struct job *job = calloc(1, sizeof *job);
@@ -25,11 +36,13 @@ void job_free(struct job *job)
         break;
     case JOB_SEEN: free(job->as.seen.entries); break;
     case JOB_INVITE: explicit_bzero(job->as.invite.token, sizeof job->as.invite.token); break;
+    case JOB_CONFIG: free_entries(&job->as.config); break;
     case JOB_HELLO:
     case JOB_STATE:
     case JOB_ENROL:
     case JOB_REVOKE:
-    case JOB_ALERT: break;
+    case JOB_ALERT:
+    case JOB_CONFIG_NOTE: break;
     }
     free(job);
 }

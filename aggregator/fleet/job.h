@@ -7,6 +7,7 @@
 
 #include "aggregator/fleet/fleet_view.h"
 #include "common/err.h"
+#include "common/wire/config.h"
 #include "common/wire/delivery.h"
 #include "common/wire/heartbeat.h"
 
@@ -31,6 +32,7 @@ struct instance_row {
     uint64_t last_seen_ms; /* 0: never */
     char version[32];
     uint32_t centre_alerts; /* engaged by the centre about it */
+    struct instance_config config;
 };
 
 struct key_row {
@@ -113,6 +115,31 @@ struct revoke_job {
     int32_t instance_id; /* out */
 };
 
+/* The document of configuration that one instance is to have in force; owned. */
+struct config_entry {
+    int32_t instance_id;
+    uint64_t revision;
+    char hash[CONFIG_HASH_SIZE];
+    char *document; /* holds secrets: wiped by job_free */
+    size_t len;
+};
+
+/* Brings what instances are to have in force up to date: one, or a slice of all. */
+struct config_job {
+    int32_t only;   /* this instance, changed or not; 0: a slice of all, those that changed */
+    int32_t after;  /* the slice begins behind this one */
+    uint64_t above; /* with only: it has this revision in force, so that ours must be above */
+    struct config_entry *entries; /* out; owned */
+    unsigned count;
+    int32_t next; /* out: where the next slice begins; 0: this was the last */
+};
+
+/* What an instance says of its configuration. */
+struct config_note_job {
+    int32_t instance_id;
+    struct config_report report;
+};
+
 /* An alert that the centre itself raises, or ends. */
 struct alert_job {
     int32_t instance_id; /* 0: about the centre */
@@ -128,6 +155,8 @@ enum job_kind {
     JOB_INVITE,
     JOB_REVOKE,
     JOB_ALERT,
+    JOB_CONFIG,
+    JOB_CONFIG_NOTE,
 };
 
 struct job {
@@ -143,6 +172,8 @@ struct job {
         struct invite_job invite;
         struct revoke_job revoke;
         struct alert_job alert;
+        struct config_job config;
+        struct config_note_job config_note;
     } as;
 };
 

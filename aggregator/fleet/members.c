@@ -75,6 +75,7 @@ static void take_row(struct fleet *f, const struct instance_row *row)
         return;
     }
     fleet_tell_instance(f, i);
+    f->config_again = true; /* it is made for it too, see members_loaded */
 }
 
 void members_loaded(struct fleet *f, const struct job *job, uint64_t now_ns)
@@ -99,6 +100,9 @@ void members_loaded(struct fleet *f, const struct job *job, uint64_t now_ns)
         f->push_wanted = true;
     }
     revoke_push(f, now_ns);
+    if (f->config_again) {
+        config_refresh(f);
+    }
     if (f->load_again) {
         members_load(f, now_ns);
     }
@@ -177,6 +181,7 @@ static void accept_enrolment(struct fleet *f, const struct enrol_job *enrol, uin
     struct enrol_answer answer = {.ok = true};
     struct err e = {0};
     COPY_TEXT(answer.nonce, enrol->request.nonce);
+    COPY_TEXT(answer.command_key, f->options.command_key);
     if (f->options.mint_agent(f->options.arg, enrol->name, enrol->request.nkey, answer.jwt,
                               sizeof answer.jwt, &e) != 0) {
         log_error(&e, "no credentials for %s could be made", enrol->name);

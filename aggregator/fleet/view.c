@@ -43,7 +43,15 @@ static const char *const centre_reason_names[] = {
     [CENTRE_MANY_DOWN] = "many_down",
 };
 
+static const char *const config_rollout_names[] = {
+    [CONFIG_NONE] = "none",
+    [CONFIG_IN_FORCE] = "in_force",
+    [CONFIG_PENDING] = "pending",
+    [CONFIG_REFUSED] = "refused",
+};
+
 enum {
+    CONFIG_ROLLOUT_NAMES = sizeof config_rollout_names / sizeof config_rollout_names[0],
     CENTRE_STATE_NAMES = sizeof centre_state_names / sizeof centre_state_names[0],
     CENTRE_REASON_NAMES = sizeof centre_reason_names / sizeof centre_reason_names[0],
     STATE_NAMES = sizeof state_names / sizeof state_names[0],
@@ -102,6 +110,23 @@ const char *centre_state_name(enum centre_state state)
 const char *centre_reason_name(enum centre_reason reason)
 {
     return name_at(centre_reason_names, CENTRE_REASON_NAMES, (size_t)reason);
+}
+
+enum config_rollout config_rollout_of(const struct instance_config *config)
+{
+    if (config->wanted == 0) {
+        return CONFIG_NONE;
+    }
+    if (config->in_force == config->wanted &&
+        strcmp(config->in_force_hash, config->wanted_hash) == 0) {
+        return CONFIG_IN_FORCE;
+    }
+    return config->refused == config->wanted ? CONFIG_REFUSED : CONFIG_PENDING;
+}
+
+const char *config_rollout_name(enum config_rollout rollout)
+{
+    return name_at(config_rollout_names, CONFIG_ROLLOUT_NAMES, (size_t)rollout);
 }
 
 void web_event_done(struct web_event *event)

@@ -2,6 +2,7 @@
 #include "aggregator/store/jobs.h"
 
 #include "aggregator/store/alerts.h"
+#include "aggregator/store/config.h"
 #include "aggregator/store/registry.h"
 #include "aggregator/store/state.h"
 
@@ -16,6 +17,12 @@ static int raise_alert(struct pg *pg, struct job *job, const struct store_option
     }
     jobs_tell_alert(options, &view);
     return 0;
+}
+
+static int make_config(struct pg *pg, struct job *job, const struct store_options *options)
+{
+    struct config_maker maker = {.unseal = options->unseal, .arg = options->arg};
+    return config_make(pg, &job->as.config, &maker, &job->e);
 }
 
 int jobs_run(struct pg *pg, struct job *job, const struct store_options *options)
@@ -33,6 +40,8 @@ int jobs_run(struct pg *pg, struct job *job, const struct store_options *options
     case JOB_INVITE: return registry_invite(pg, &job->as.invite, &job->e);
     case JOB_REVOKE: return registry_revoke(pg, &job->as.revoke, &job->e);
     case JOB_ALERT: return raise_alert(pg, job, options);
+    case JOB_CONFIG: return make_config(pg, job, options);
+    case JOB_CONFIG_NOTE: return config_note(pg, &job->as.config_note, &job->e);
     }
     return err_set(&job->e, ERR_ARG, "job of kind %d", (int)job->kind);
 }

@@ -25,6 +25,12 @@ static void fill_instance(struct instance_row *to, const struct pg_rows *rows, u
     to->last_seen_ms = (uint64_t)pg_i64(rows, row, 10);
     COPY_TEXT(to->version, pg_text(rows, row, 11));
     to->centre_alerts = (uint32_t)pg_i64(rows, row, 12);
+    to->config.wanted = (uint64_t)pg_i64(rows, row, 13);
+    COPY_TEXT(to->config.wanted_hash, pg_text(rows, row, 14));
+    to->config.in_force = (uint64_t)pg_i64(rows, row, 15);
+    COPY_TEXT(to->config.in_force_hash, pg_text(rows, row, 16));
+    to->config.refused = (uint64_t)pg_i64(rows, row, 17);
+    COPY_TEXT(to->config.reason, pg_text(rows, row, 18));
 }
 
 static int load_instances(struct pg *pg, struct load_job *job, struct err *e)
@@ -36,7 +42,9 @@ static int load_instances(struct pg *pg, struct load_job *job, struct err *e)
         " (extract(epoch FROM i.last_outage) * 1000)::bigint,"
         " coalesce((extract(epoch FROM i.last_seen_at) * 1000)::bigint, 0), i.version,"
         " (SELECT count(*) FROM alert a WHERE a.instance_id = i.id AND a.state = 'engaged'"
-        " AND a.epoch IS NULL) FROM instance i ORDER BY i.id";
+        " AND a.epoch IS NULL), c.revision, c.hash, c.in_force, c.in_force_hash, c.refused,"
+        " c.refused_reason FROM instance i LEFT JOIN config_state c ON c.instance_id = i.id"
+        " ORDER BY i.id";
     struct pg_rows *rows = pg_query(pg, sql, NULL, e);
     if (rows == NULL) {
         return -1;

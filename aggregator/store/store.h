@@ -26,6 +26,8 @@ struct store_options {
     void (*database)(void *arg, bool up);
     void (*registry_changed)(void *arg);          /* somebody else added or revoked an agent */
     void (*job_done)(void *arg, struct job *job); /* hands the job back */
+    /* Opens a sealed secret of the configuration into CONFIG_SECRET_SIZE bytes. */
+    int (*unseal)(void *arg, const char *sealed, char *buf, struct err *e);
     void *arg;
 };
 

@@ -147,8 +147,9 @@ int enrol_request_unpack(const void *bytes, size_t len, struct enrol_request *r,
 
 size_t enrol_answer_pack(const struct enrol_answer *a, void *buf, size_t size)
 {
-    return fields_dump(json_pack("{s:b, s:o, s:o, s:o}", "ok", (int)a->ok, "nonce",
-                                 fields_string(a->nonce), "jwt", fields_string(a->jwt), "reason",
+    return fields_dump(json_pack("{s:b, s:o, s:o, s:o, s:o}", "ok", (int)a->ok, "nonce",
+                                 fields_string(a->nonce), "jwt", fields_string(a->jwt),
+                                 "command_key", fields_string(a->command_key), "reason",
                                  fields_string(a->reason)),
                        buf, size);
 }
@@ -164,6 +165,7 @@ int enrol_answer_unpack(const void *bytes, size_t len, struct enrol_answer *a, s
     a->ok = fields_bool_or(&f, "ok", false);
     fields_text(&f, "nonce", a->nonce, sizeof a->nonce);
     fields_text_or_empty(&f, "jwt", a->jwt, sizeof a->jwt);
+    fields_text_or_empty(&f, "command_key", a->command_key, sizeof a->command_key);
     fields_text_or_empty(&f, "reason", a->reason, sizeof a->reason);
     if (a->ok && a->jwt[0] == '\0') {
         fields_fault(&f, "jwt", "is missing though the answer is yes");

@@ -57,8 +57,9 @@ struct enrol_request {
 struct enrol_answer {
     bool ok;
     char nonce[40];
-    char jwt[2048];   /* the agent's user JWT when ok */
-    char reason[256]; /* why not, for the agent's log */
+    char jwt[2048];       /* the agent's user JWT when ok */
+    char command_key[64]; /* public key of the centre's signatures, "U…"; "": it has none */
+    char reason[256];     /* why not, for the agent's log */
 };
 
 size_t ack_pack(const struct ack *a, void *buf, size_t size);

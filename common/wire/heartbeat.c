@@ -256,10 +256,10 @@ _Static_assert(sizeof(((struct welcome *)0)->cursors[0]) == CURSOR_STRIDE * size
 
 size_t welcome_pack(const struct welcome *w, void *buf, size_t size)
 {
-    json_t *root =
-        json_pack("{s:i, s:I, s:I, s:o}", "v", MESSAGE_VERSION, "t", (json_int_t)w->time_ns,
-                  "revision", (json_int_t)w->revision, "cursors",
-                  places_to_json(&w->cursors[0].epoch, &w->cursors[0].upto, CURSOR_STRIDE));
+    json_t *root = json_pack(
+        "{s:i, s:I, s:I, s:o, s:o}", "v", MESSAGE_VERSION, "t", (json_int_t)w->time_ns, "revision",
+        (json_int_t)w->revision, "command_key", fields_string(w->command_key), "cursors",
+        places_to_json(&w->cursors[0].epoch, &w->cursors[0].upto, CURSOR_STRIDE));
     return fields_dump(root, buf, size);
 }
 
@@ -273,6 +273,7 @@ int welcome_unpack(const void *bytes, size_t len, struct welcome *w, struct err 
     struct fields f = fields_of(root, e);
     w->time_ns = fields_u64(&f, "t", INT64_MAX);
     w->revision = fields_u64_or(&f, "revision", INT64_MAX, 0);
+    fields_text_or_empty(&f, "command_key", w->command_key, sizeof w->command_key);
     bool ok = places_from(&f, "cursors", &w->cursors[0].epoch, &w->cursors[0].upto, CURSOR_STRIDE);
     json_decref(root);
     return ok && !f.bad ? 0 : err_wrap(e, "welcome");

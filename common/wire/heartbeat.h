@@ -72,7 +72,8 @@ struct hello {
 
 struct welcome {
     uint64_t time_ns;
-    uint64_t revision;
+    uint64_t revision;    /* of the configuration that the centre wants in force; 0: none */
+    char command_key[64]; /* public key of the centre's signatures; "": it has none */
     struct {
         uint64_t epoch;
         uint64_t upto; /* last sequence stored; 0 when none */

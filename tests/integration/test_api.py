@@ -56,6 +56,15 @@ CALLS = {
     ("GET", "/api/v1/instances/{name}/query"): ("?op=flows&limit=5", None, 200),
     ("GET", "/api/v1/alerts"): ("?limit=5", None, 200),
     ("GET", "/api/v1/alert-kinds"): ("", None, 200),
+    ("GET", "/api/v1/config/{section}"): ("", None, 200),
+    ("POST", "/api/v1/config/{section}"): (
+        "", {"scope": "fleet", "name": "No telnet",
+             "body": {"action": "deny", "server_ports": ["23"]}}, 201),
+    ("PUT", "/api/v1/config/{section}/{id}"): (
+        "", {"scope": "site:pisa", "name": "No telnet", "version": 1, "enabled": False,
+             "body": {"action": "deny", "server_ports": ["23"]}}, 200),
+    ("GET", "/api/v1/config/{section}/{id}/history"): ("", None, 200),
+    ("DELETE", "/api/v1/config/{section}/{id}"): ("", None, 204),
     ("GET", "/api/v1/users"): ("", None, 200),
     ("POST", "/api/v1/users"): ("", {"user": "new", "password": PASSWORD, "role": "viewer"}, 201),
     ("GET", "/healthz"): ("", None, 200),
@@ -65,7 +74,9 @@ OTHERS = {("GET", "/metrics"), ("GET", "/api/v1/live")}  # no JSON: they have te
 
 
 def path_of(path, method="GET"):
-    """The instance that reading asks for stays; the one that is revoked was made for it."""
+    """The instance that reading asks for stays; the one that is revoked was made for it. The first
+    item of the configuration is the one that CALLS makes, changes and deletes."""
+    path = path.replace("{section}", "acl").replace("{id}", "1")
     return path.replace("{name}", "gone-1" if method == "DELETE" else "pisa-1")
 
 
@@ -244,7 +255,7 @@ def test_an_unknown_instance_is_404_everywhere(site):
 @pytest.mark.parametrize("path", CONTRACT.document["paths"])
 def test_an_unknown_method_is_405_and_tells_the_known_ones(site, path):
     known = {method.upper() for method in CONTRACT.document["paths"][path]} & {
-        "GET", "POST", "DELETE"}
+        "GET", "POST", "PUT", "DELETE"}
     if path == "/api/v1/live":
         return
     status, headers, _ = site.api.request("PATCH", path_of(path), {})

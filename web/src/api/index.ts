@@ -1,7 +1,16 @@
 // The console's one door to the centre: every question that a page may ask.
 import { call } from "./client";
 import { Live, type LiveOptions, type Socket } from "./live";
-import type { AlertQuery, FlowQuery, FlowRow, NewInstance, NewUser, QueryAnswer } from "./types";
+import type {
+  AlertQuery,
+  ChangedConfigItem,
+  FlowQuery,
+  FlowRow,
+  NewConfigItem,
+  NewInstance,
+  NewUser,
+  QueryAnswer,
+} from "./types";
 
 export { ApiError, setCsrf, setUnauthenticatedHandler } from "./client";
 export type { LiveStatus } from "./live";
@@ -52,6 +61,18 @@ export const getFlow = (name: string, flow_id: string, signal?: Signal) =>
 
 export const getAlerts = (query: AlertQuery, signal?: Signal) =>
   call("get", "/api/v1/alerts", { query, signal });
+
+/** Sections of the configuration, such as "acl", "netconf" and "policy". */
+export const getConfig = (section: string, signal?: Signal) =>
+  call("get", "/api/v1/config/{section}", { path: { section }, signal });
+export const addConfig = (section: string, body: NewConfigItem) =>
+  call("post", "/api/v1/config/{section}", { path: { section }, body });
+export const changeConfig = (section: string, id: string, body: ChangedConfigItem) =>
+  call("put", "/api/v1/config/{section}/{id}", { path: { section, id }, body });
+export const deleteConfig = (section: string, id: string) =>
+  call("delete", "/api/v1/config/{section}/{id}", { path: { section, id } });
+export const getConfigHistory = (section: string, id: string, signal?: Signal) =>
+  call("get", "/api/v1/config/{section}/{id}/history", { path: { section, id }, signal });
 
 export const addInstance = (body: NewInstance) => call("post", "/api/v1/instances", { body });
 export const revokeInstance = (name: string) =>

@@ -203,6 +203,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/config/{section}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Such as `acl`, `netconf` or `policy`. */
+                section: components["parameters"]["Section"];
+            };
+            cookie?: never;
+        };
+        /** The items of a section, in the order in which they are judged within each scope. */
+        get: operations["configList"];
+        put?: never;
+        /**
+         * Adds an item (operator); it is sent to every instance of its scope at once.
+         * @description The body is checked as a whole before anything is stored; a fault names its field as
+         *     `body.FIELD`, with the place in a list as `body.client[2]`.
+         *
+         */
+        post: operations["configAdd"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/{section}/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Such as `acl`, `netconf` or `policy`. */
+                section: components["parameters"]["Section"];
+                id: components["parameters"]["ItemId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Replaces an item (operator).
+         * @description 409 when somebody else has changed it since `version`. A secret that is not sent stays as it
+         *     is; null takes it away.
+         *
+         */
+        put: operations["configReplace"];
+        post?: never;
+        /** Deletes an item (operator); its history stays. */
+        delete: operations["configDelete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/config/{section}/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Such as `acl`, `netconf` or `policy`. */
+                section: components["parameters"]["Section"];
+                id: components["parameters"]["ItemId"];
+            };
+            cookie?: never;
+        };
+        /** The versions of an item, the newest first, also of a deleted one; at most 200. */
+        get: operations["configHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -354,6 +428,78 @@ export interface components {
             /** Format: int64 */
             client: number;
         };
+        /** @description For whom an item holds: `fleet`, `site:NAME` or `instance:NAME`. An item takes the place of
+         *     one of the same name in a wider scope, and items of a narrower scope are judged first.
+         *      */
+        ConfigScope: string;
+        /** @description What the item says; its members are those of its section. */
+        ConfigBody: {
+            [key: string]: unknown;
+        };
+        NewConfigItem: {
+            scope: components["schemas"]["ConfigScope"];
+            name: string;
+            /** @default true */
+            enabled: boolean;
+            /** @description Place within section and scope; left out, at the end. */
+            position?: number;
+            body: components["schemas"]["ConfigBody"];
+        };
+        ChangedConfigItem: {
+            scope: components["schemas"]["ConfigScope"];
+            name: string;
+            /** @default true */
+            enabled: boolean;
+            position?: number;
+            /** @description The version that was read. */
+            version: number;
+            body: components["schemas"]["ConfigBody"];
+        };
+        ConfigItem: {
+            id: string;
+            section: string;
+            scope: components["schemas"]["ConfigScope"];
+            name: string;
+            enabled: boolean;
+            position: number;
+            body: components["schemas"]["ConfigBody"];
+            /** @description Members of the body that are set but told to nobody. */
+            secrets: string[];
+            version: number;
+            /** Format: int64 */
+            created_ms: number;
+            created_by: string;
+            /** Format: int64 */
+            updated_ms: number;
+            updated_by: string;
+        };
+        ConfigVersion: {
+            version: number;
+            /** @enum {string} */
+            action: "created" | "changed" | "deleted";
+            scope: components["schemas"]["ConfigScope"];
+            name: string;
+            enabled: boolean;
+            position: number;
+            body: components["schemas"]["ConfigBody"];
+            secrets: string[];
+            /** Format: int64 */
+            at_ms: number;
+            by: string;
+        };
+        /** @description The configuration that an instance is to have and what it has. `refused`: it refused the
+         *     wanted revision for `reason` and goes on with the one in force; `pending`: it has not said
+         *     that it has it; `none`: nothing was ever defined for it.
+         *      */
+        Rollout: {
+            /** @enum {string} */
+            state: "none" | "in_force" | "pending" | "refused";
+            /** @description Revision. */
+            wanted: number | null;
+            /** @description Revision. */
+            in_force: number | null;
+            reason: string | null;
+        };
         /** @description An instance and its last heartbeat. What the heartbeat carries is null until the first one
          *     comes, and keeps its last value when the instance does not answer (see last_seen_ms).
          *      */
@@ -362,6 +508,7 @@ export interface components {
             name: components["schemas"]["InstanceName"];
             title: string;
             site: string;
+            config: components["schemas"]["Rollout"];
             state: components["schemas"]["State"];
             reasons: components["schemas"]["Reason"][];
             cause: components["schemas"]["Cause"] | null;
@@ -877,6 +1024,9 @@ export interface components {
     parameters: {
         Csrf: string;
         Name: components["schemas"]["InstanceName"];
+        /** @description Such as `acl`, `netconf` or `policy`. */
+        Section: string;
+        ItemId: string;
         /** @description `next` of the page before. */
         Cursor: string;
         Limit: number;
@@ -1263,6 +1413,159 @@ export interface operations {
                 };
             };
             401: components["responses"]["Error"];
+        };
+    };
+    configList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Such as `acl`, `netconf` or `policy`. */
+                section: components["parameters"]["Section"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every item. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ConfigItem"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            401: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+        };
+    };
+    configAdd: {
+        parameters: {
+            query?: never;
+            header: {
+                "X-Picket-CSRF": components["parameters"]["Csrf"];
+            };
+            path: {
+                /** @description Such as `acl`, `netconf` or `policy`. */
+                section: components["parameters"]["Section"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewConfigItem"];
+            };
+        };
+        responses: {
+            /** @description Added. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigItem"];
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+            409: components["responses"]["Error"];
+        };
+    };
+    configReplace: {
+        parameters: {
+            query?: never;
+            header: {
+                "X-Picket-CSRF": components["parameters"]["Csrf"];
+            };
+            path: {
+                /** @description Such as `acl`, `netconf` or `policy`. */
+                section: components["parameters"]["Section"];
+                id: components["parameters"]["ItemId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangedConfigItem"];
+            };
+        };
+        responses: {
+            /** @description Replaced. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigItem"];
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+            409: components["responses"]["Error"];
+        };
+    };
+    configDelete: {
+        parameters: {
+            query?: never;
+            header: {
+                "X-Picket-CSRF": components["parameters"]["Csrf"];
+            };
+            path: {
+                /** @description Such as `acl`, `netconf` or `policy`. */
+                section: components["parameters"]["Section"];
+                id: components["parameters"]["ItemId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+        };
+    };
+    configHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Such as `acl`, `netconf` or `policy`. */
+                section: components["parameters"]["Section"];
+                id: components["parameters"]["ItemId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its versions. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ConfigVersion"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            401: components["responses"]["Error"];
+            404: components["responses"]["Error"];
         };
     };
     userList: {

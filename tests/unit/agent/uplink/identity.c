@@ -38,9 +38,9 @@ static int close_scene(void **state)
 {
     struct scene *s = *state;
     static const char *const names[] = {"identity/agent.nk", "identity/agent.jwt",
-                                        "identity/ca.pem", "token"};
+                                        "identity/centre.pub", "identity/ca.pem", "token"};
     char path[128];
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         (void)snprintf(path, sizeof path, "%s/%s", s->dir, names[i]);
         (void)unlink(path); /* not every test makes it */
     }
@@ -71,7 +71,7 @@ static void the_key_and_the_jwt_survive_a_restart(void **state)
     char jwt[CREDS_JWT_SIZE];
     assert_false(identity_is_enrolled(&s->id));
     mint("rome", &s->id.key, jwt, sizeof jwt);
-    assert_int_equal(identity_enrol(&s->id, jwt, &e), 0);
+    assert_int_equal(identity_enrol(&s->id, jwt, "", &e), 0);
     assert_true(identity_is_enrolled(&s->id));
     assert_int_equal(identity_open(&again, s->dir, "rome", &e), 0);
     assert_string_equal(again.jwt, jwt);
@@ -87,11 +87,11 @@ static void the_authority_that_came_with_the_token_survives_a_restart(void **sta
     char jwt[CREDS_JWT_SIZE];
     mint("rome", &s->id.key, jwt, sizeof jwt);
     (void)snprintf(s->id.ca_pem, sizeof s->id.ca_pem, "a certificate\n");
-    assert_int_equal(identity_enrol(&s->id, jwt, &e), 0);
+    assert_int_equal(identity_enrol(&s->id, jwt, "", &e), 0);
     assert_int_equal(identity_open(&again, s->dir, "rome", &e), 0);
     assert_string_equal(again.ca_pem, "a certificate\n");
     again.ca_pem[0] = '\0'; /* a new token without one */
-    assert_int_equal(identity_enrol(&again, jwt, &e), 0);
+    assert_int_equal(identity_enrol(&again, jwt, "", &e), 0);
     assert_int_equal(identity_open(&again, s->dir, "rome", &e), 0);
     assert_string_equal(again.ca_pem, "");
     identity_done(&again);
@@ -105,10 +105,46 @@ static void a_jwt_for_another_key_or_name_is_not_kept(void **state)
     char jwt[CREDS_JWT_SIZE];
     assert_int_equal(nkey_make(&other, NKEY_USER, &e), 0);
     mint("rome", &other, jwt, sizeof jwt);
-    assert_int_equal(identity_enrol(&s->id, jwt, &e), -1);
+    assert_int_equal(identity_enrol(&s->id, jwt, "", &e), -1);
     mint("pisa", &s->id.key, jwt, sizeof jwt);
-    assert_int_equal(identity_enrol(&s->id, jwt, &e), -1);
+    assert_int_equal(identity_enrol(&s->id, jwt, "", &e), -1);
     assert_false(identity_is_enrolled(&s->id));
+}
+
+static void the_first_command_key_that_the_centre_tells_is_kept_and_no_other(void **state)
+{
+    struct scene *s = *state;
+    struct err e = {0};
+    struct identity again;
+    struct nkey centre, other;
+    char key[NKEY_TEXT_SIZE], foreign[NKEY_TEXT_SIZE];
+    assert_int_equal(nkey_make(&centre, NKEY_USER, &e), 0);
+    assert_int_equal(nkey_make(&other, NKEY_USER, &e), 0);
+    (void)nkey_public_text(&centre, key);
+    (void)nkey_public_text(&other, foreign);
+    assert_int_equal(identity_pin(&s->id, "", &e), 0);
+    assert_string_equal(s->id.centre, "");
+    assert_int_equal(identity_pin(&s->id, "no key", &e), -1);
+    assert_int_equal(identity_pin(&s->id, key, &e), 0);
+    assert_int_equal(identity_pin(&s->id, key, &e), 0);
+    assert_int_equal(identity_pin(&s->id, foreign, &e), -1);
+    assert_int_equal(identity_open(&again, s->dir, "rome", &e), 0);
+    assert_string_equal(again.centre, key);
+    identity_done(&again);
+}
+
+static void a_new_enrolment_changes_the_command_key(void **state)
+{
+    struct scene *s = *state;
+    struct err e = {0};
+    struct nkey centre;
+    char jwt[CREDS_JWT_SIZE], key[NKEY_TEXT_SIZE];
+    assert_int_equal(nkey_make(&centre, NKEY_USER, &e), 0);
+    mint("rome", &s->id.key, jwt, sizeof jwt);
+    assert_int_equal(identity_pin(&s->id, nkey_public_text(&centre, key), &e), 0);
+    assert_int_equal(nkey_make(&centre, NKEY_USER, &e), 0);
+    assert_int_equal(identity_enrol(&s->id, jwt, nkey_public_text(&centre, key), &e), 0);
+    assert_string_equal(s->id.centre, key);
 }
 
 static void an_agent_that_was_renamed_is_told_so(void **state)
@@ -118,7 +154,7 @@ static void an_agent_that_was_renamed_is_told_so(void **state)
     struct identity again;
     char jwt[CREDS_JWT_SIZE];
     mint("rome", &s->id.key, jwt, sizeof jwt);
-    assert_int_equal(identity_enrol(&s->id, jwt, &e), 0);
+    assert_int_equal(identity_enrol(&s->id, jwt, "", &e), 0);
     assert_int_equal(identity_open(&again, s->dir, "pisa", &e), -1);
     assert_non_null(strstr(e.what, "an identity for rome, but this agent is called pisa"));
 }
@@ -186,15 +222,16 @@ static void only_an_answer_with_our_nonce_counts(void **state)
     struct err e = {0};
     struct enrol en;
     struct enrol_answer answer = {.ok = true, .nonce = "other", .jwt = "a.b.c"};
-    char buf[DELIVERY_MAX], jwt[CREDS_JWT_SIZE];
+    struct enrol_answer heard;
+    char buf[DELIVERY_MAX];
     assert_int_equal(enrol_begin(&en, &s->id, "pkt1.abc", &e), 0);
     size_t len = enrol_answer_pack(&answer, buf, sizeof buf);
-    assert_int_equal(enrol_answered(&en, buf, len, 0, jwt, &e), 0);
-    assert_int_equal(enrol_answered(&en, "{", 1, 0, jwt, &e), 0);
+    assert_int_equal(enrol_answered(&en, buf, len, 0, &heard, &e), 0);
+    assert_int_equal(enrol_answered(&en, "{", 1, 0, &heard, &e), 0);
     memcpy(answer.nonce, en.request.nonce, sizeof answer.nonce);
     len = enrol_answer_pack(&answer, buf, sizeof buf);
-    assert_int_equal(enrol_answered(&en, buf, len, 0, jwt, &e), 1);
-    assert_string_equal(jwt, "a.b.c");
+    assert_int_equal(enrol_answered(&en, buf, len, 0, &heard, &e), 1);
+    assert_string_equal(heard.jwt, "a.b.c");
 }
 
 static void a_refusal_is_told_and_the_next_question_waits(void **state)
@@ -203,11 +240,12 @@ static void a_refusal_is_told_and_the_next_question_waits(void **state)
     struct err e = {0};
     struct enrol en;
     struct enrol_answer answer = {.reason = "token used up"};
-    char buf[DELIVERY_MAX], jwt[CREDS_JWT_SIZE];
+    struct enrol_answer heard;
+    char buf[DELIVERY_MAX];
     assert_int_equal(enrol_begin(&en, &s->id, "pkt1.abc", &e), 0);
     memcpy(answer.nonce, en.request.nonce, sizeof answer.nonce);
     size_t len = enrol_answer_pack(&answer, buf, sizeof buf);
-    assert_int_equal(enrol_answered(&en, buf, len, 0, jwt, &e), -1);
+    assert_int_equal(enrol_answered(&en, buf, len, 0, &heard, &e), -1);
     assert_string_equal(e.what, "token used up");
     assert_int_equal(enrol_ask(&en, ENROL_REFUSED_MS - 1, buf, sizeof buf), 0);
     assert_true(enrol_ask(&en, ENROL_REFUSED_MS, buf, sizeof buf) > 0);
@@ -220,6 +258,8 @@ int main(void)
         SCENE(the_key_and_the_jwt_survive_a_restart),
         SCENE(the_authority_that_came_with_the_token_survives_a_restart),
         SCENE(a_jwt_for_another_key_or_name_is_not_kept),
+        SCENE(the_first_command_key_that_the_centre_tells_is_kept_and_no_other),
+        SCENE(a_new_enrolment_changes_the_command_key),
         SCENE(an_agent_that_was_renamed_is_told_so),
         SCENE(a_token_is_read_from_its_file_or_the_environment),
         SCENE(what_is_no_token_is_refused_without_being_shown),
