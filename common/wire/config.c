@@ -1,6 +1,8 @@
 #include "common/wire/config.h"
 
 #include "common/wire/config_acl.h"
+#include "common/wire/config_probe.h"
+#include "common/wire/config_snmp.h"
 #include "common/wire/fields.h"
 
 #include <inttypes.h>
@@ -12,6 +14,11 @@ enum { REPORT_MAX = 2048 };
 
 static const struct config_section SECTIONS[] = {
     {.word = "acl", .items_max = ACL_RULES_MAX, .check = config_acl_check},
+    {.word = "snmp",
+     .items_max = SNMP_DEVICES_MAX,
+     .check = config_snmp_check,
+     .secrets = config_snmp_secrets},
+    {.word = "probe", .items_max = PROBES_MAX, .check = config_probe_check},
     {0},
 };
 

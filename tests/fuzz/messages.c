@@ -7,10 +7,12 @@
 #include "common/wire/alerts.h"
 #include "common/wire/assets.h"
 #include "common/wire/delivery.h"
+#include "common/wire/devices.h"
 #include "common/wire/heartbeat.h"
+#include "common/wire/probes.h"
 #include "common/wire/query.h"
 
-static char buf[ASSET_PACKED_MAX];
+static char buf[2 * DEVICE_PACKED_MAX]; /* what is escaped may be shorter on its way in */
 
 /* One message's round trip: unpack, pack, unpack. Hello has room for what its own form adds. */
 #define ROUND_TRIP(name, type)                                                                     \
@@ -34,6 +36,8 @@ ROUND_TRIP(nack, nack)
 ROUND_TRIP(enrol_request, enrol_request)
 ROUND_TRIP(query, query)
 ROUND_TRIP(wire_asset, wire_asset)
+ROUND_TRIP(device_record, device_record)
+ROUND_TRIP(probe_record, probe_record)
 #undef ROUND_TRIP
 
 static void try_enrol_answer(const uint8_t *bytes, size_t len)
@@ -58,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     static void (*const tries[])(const uint8_t *bytes, size_t len) = {
         try_wire_alert,   try_heartbeat, try_live_sample, try_hello,         try_welcome,
         try_goodbye,      try_ack,       try_nack,        try_enrol_request, try_query,
-        try_enrol_answer, try_chunk,     try_wire_asset,
+        try_enrol_answer, try_chunk,     try_wire_asset,  try_device_record, try_probe_record,
     };
     if (len > 0) {
         size_t which = (size_t)(bytes[0] - 'a');
