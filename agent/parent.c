@@ -168,7 +168,8 @@ static void tell_supervisor(struct parent *p, uint64_t now_ns)
         notify_ready(&p->notify, "capturing; nothing listens here");
         p->ready = true;
     }
-    if (now_ns - p->moved_ns < HUNG_NS && now_ns - p->control_turns.moved_ns < STUCK_NS) {
+    if (p->ready && now_ns - p->moved_ns < HUNG_NS &&
+        now_ns - p->control_turns.moved_ns < STUCK_NS) {
         notify_alive(&p->notify, now_ns);
     }
 }
