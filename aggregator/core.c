@@ -6,6 +6,7 @@
 #include "aggregator/fleet/fleet.h"
 #include "aggregator/ingest/ingest.h"
 #include "aggregator/store/config.h"
+#include "aggregator/report/runner.h"
 #include "aggregator/store/store.h"
 #include "common/bus.h"
 #include "common/clock.h"
@@ -24,6 +25,7 @@
 
 enum {
     STORE_CLOSE_MS = 1500, /* for what the store has in hand */
+    CHORES_CLOSE_MS = 500, /* a report that is not finished is made again */
     UPDATE_TIMEOUT_MS = 2000,
     UPDATE_ANSWER_SIZE = 4096,
 };
@@ -36,6 +38,7 @@ struct core {
     char command_key[NKEY_TEXT_SIZE]; /* public */
     struct metrics metrics;
     struct store *store;
+    struct runner *runner; /* of the centre's chores: reports, retention */
     struct fleet *fleet;
     struct ingest ingest;
     struct bus *bus;          /* as the core user */
@@ -252,7 +255,7 @@ static int open_store(struct core *core, struct err *e)
     return core->store != NULL ? 0 : -1;
 }
 
-/* In this order, as each is called by the ones that come after it; the store's thread is the last.
+/* In this order, as each is called by the ones that come after it; the threads begin last.
  */
 static int core_start(struct core *core, struct err *e)
 {
@@ -261,7 +264,11 @@ static int core_start(struct core *core, struct err *e)
         open_store(core, e) != 0 || open_buses(core, e) != 0) {
         return -1;
     }
-    return store_start(core->store, e);
+    if (store_start(core->store, e) != 0) {
+        return -1;
+    }
+    core->runner = runner_open(core->settings->database_url, e);
+    return core->runner != NULL ? 0 : -1;
 }
 
 struct core *core_open(const struct settings *settings, struct err *e)
@@ -289,6 +296,10 @@ void core_close(struct core *core)
     fleet_stop(core->fleet);
     if (!store_close(core->store, STORE_CLOSE_MS)) {
         log_warn(NULL, "PostgreSQL does not answer: ending without it; agents send again");
+        _exit(0);
+    }
+    if (!runner_close(core->runner, CHORES_CLOSE_MS)) {
+        log_info(NULL, "ending in the middle of a report: it is made after the next start");
         _exit(0);
     }
     bus_close(core->bus);

@@ -105,12 +105,10 @@ const char *args_text(struct args *args, const char *name, size_t max)
     return text;
 }
 
-int args_word(struct args *args, const char *name, const char *const *words)
+/* The place of text in words; none of them is a fault that lists them. */
+static int find_word(struct args *args, const char *name, const char *text,
+                     const char *const *words)
 {
-    const char *text = query_params_get(args->params, name);
-    if (text == NULL || args->bad) {
-        return -1;
-    }
     char list[160] = "";
     size_t used = 0;
     for (int i = 0; words[i] != NULL; i++) {
@@ -122,6 +120,12 @@ int args_word(struct args *args, const char *name, const char *const *words)
     }
     args_fault(args, name, NULL, "Use one of: %s.", list);
     return -1;
+}
+
+int args_word(struct args *args, const char *name, const char *const *words)
+{
+    const char *text = query_params_get(args->params, name);
+    return text != NULL && !args->bad ? find_word(args, name, text, words) : -1;
 }
 
 json_t *args_body(struct args *args, const struct http_request *request, const char *const *known)
@@ -164,4 +168,39 @@ const char *args_member(struct args *args, const json_t *body, const char *name,
         return "";
     }
     return text;
+}
+
+int64_t args_member_int(struct args *args, const json_t *body, const char *name, int64_t min,
+                        int64_t max, int64_t fallback)
+{
+    const json_t *member = json_object_get(body, name);
+    if (member == NULL || json_is_null(member)) {
+        return fallback;
+    }
+    int64_t value = json_integer_value(member);
+    if (!json_is_integer(member) || value < min || value > max) {
+        args_fault(args, name, NULL, "Use a whole number from %" PRId64 " to %" PRId64 ".", min,
+                   max);
+        return fallback;
+    }
+    return value;
+}
+
+bool args_member_bool(struct args *args, const json_t *body, const char *name, bool fallback)
+{
+    const json_t *member = json_object_get(body, name);
+    if (member == NULL) {
+        return fallback;
+    }
+    if (!json_is_boolean(member)) {
+        args_fault(args, name, NULL, "This member must be true or false.");
+    }
+    return json_is_true(member);
+}
+
+int args_member_word(struct args *args, const json_t *body, const char *name,
+                     const char *const *words)
+{
+    const char *text = args_member(args, body, name, 1, 64);
+    return args->bad ? -1 : find_word(args, name, text, words);
 }

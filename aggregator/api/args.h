@@ -47,3 +47,11 @@ json_t *args_body(struct args *args, const struct http_request *request, const c
 /* A text member of min to max bytes. Missing: a fault when min > 0, else "". Borrowed from body. */
 const char *args_member(struct args *args, const json_t *body, const char *name, size_t min,
                         size_t max);
+/* A whole number of min to max; missing or null gives fallback. */
+int64_t args_member_int(struct args *args, const json_t *body, const char *name, int64_t min,
+                        int64_t max, int64_t fallback);
+/* Missing gives fallback. */
+bool args_member_bool(struct args *args, const json_t *body, const char *name, bool fallback);
+/* The place of a text member in words (ended by NULL); missing is a fault. -1 with a fault. */
+int args_member_word(struct args *args, const json_t *body, const char *name,
+                     const char *const *words);

@@ -39,6 +39,24 @@ struct http_response *config_post(struct call *call, struct pg *pg, struct err *
 struct http_response *config_put(struct call *call, struct pg *pg, struct err *e);
 struct http_response *config_delete(struct call *call, struct pg *pg, struct err *e);
 
+/* reports.c */
+struct http_response *reports_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *reports_post(struct call *call, struct pg *pg, struct err *e);
+struct http_response *report_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *report_html_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *report_delete(struct call *call, struct pg *pg, struct err *e);
+
+/* schedules.c */
+struct http_response *schedules_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *schedules_post(struct call *call, struct pg *pg, struct err *e);
+struct http_response *schedule_post(struct call *call, struct pg *pg, struct err *e);
+struct http_response *schedule_delete(struct call *call, struct pg *pg, struct err *e);
+
+/* retention.c */
+struct http_response *retention_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *retention_preview_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *retention_post(struct call *call, struct pg *pg, struct err *e);
+
 /* service.c */
 void healthz_get(struct call *call);
 void readyz_get(struct call *call);

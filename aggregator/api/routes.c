@@ -35,6 +35,20 @@ static const struct route table[] = {
     {HTTP_GET, "/api/v1/users", ROLE_ADMIN, READS, THERE(users_get)},
     {HTTP_POST, "/api/v1/users", ROLE_ADMIN, CHANGES, THERE(users_post)},
 
+    {HTTP_GET, "/api/v1/reports", ROLE_VIEWER, READS, THERE(reports_get)},
+    {HTTP_POST, "/api/v1/reports", ROLE_OPERATOR, CHANGES, THERE(reports_post)},
+    {HTTP_GET, "/api/v1/reports/{id}", ROLE_VIEWER, READS, THERE(report_get)},
+    {HTTP_DELETE, "/api/v1/reports/{id}", ROLE_OPERATOR, CHANGES, THERE(report_delete)},
+    {HTTP_GET, "/api/v1/reports/{id}/html", ROLE_VIEWER, READS, THERE(report_html_get)},
+    {HTTP_GET, "/api/v1/report-schedules", ROLE_VIEWER, READS, THERE(schedules_get)},
+    {HTTP_POST, "/api/v1/report-schedules", ROLE_OPERATOR, CHANGES, THERE(schedules_post)},
+    {HTTP_POST, "/api/v1/report-schedules/{id}", ROLE_OPERATOR, CHANGES, THERE(schedule_post)},
+    {HTTP_DELETE, "/api/v1/report-schedules/{id}", ROLE_OPERATOR, CHANGES, THERE(schedule_delete)},
+
+    {HTTP_GET, "/api/v1/retention", ROLE_ADMIN, READS, THERE(retention_get)},
+    {HTTP_POST, "/api/v1/retention", ROLE_ADMIN, CHANGES, THERE(retention_post)},
+    {HTTP_GET, "/api/v1/retention/preview", ROLE_ADMIN, READS, THERE(retention_preview_get)},
+
     {HTTP_GET, "/healthz", ANYBODY, READS, HERE(healthz_get)},
     {HTTP_GET, "/readyz", ANYBODY, READS, HERE(readyz_get)},
     {HTTP_GET, "/metrics", ANYBODY, READS, HERE(metrics_get)},

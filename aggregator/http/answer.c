@@ -104,11 +104,24 @@ static int add_header(struct lws *wsi, struct answer_part *part, const char *nam
                                        part->end);
 }
 
-static int add_common_headers(const struct http_server *server, struct lws *wsi, uint64_t id,
+/* A page with a policy of its own, such as a report, does without the common one. */
+static bool has_header(const struct http_response *response, const char *name)
+{
+    for (size_t i = 0; i < response->header_count; i++) {
+        if (strcmp(response->headers[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int add_common_headers(const struct http_server *server, struct lws *wsi,
+                              const struct http_response *response, uint64_t id,
                               struct answer_part *part)
 {
     for (size_t i = 0; i < sizeof security_headers / sizeof security_headers[0]; i++) {
-        if (add_header(wsi, part, security_headers[i].name, security_headers[i].value) != 0) {
+        if (!has_header(response, security_headers[i].name) &&
+            add_header(wsi, part, security_headers[i].name, security_headers[i].value) != 0) {
             return -1;
         }
     }
@@ -126,7 +139,7 @@ int answer_write_headers(const struct http_server *server, struct lws *wsi,
                          struct answer_part *part)
 {
     if (lws_add_http_header_status(wsi, response->status, &part->at, part->end) != 0 ||
-        add_common_headers(server, wsi, id, part) != 0) {
+        add_common_headers(server, wsi, response, id, part) != 0) {
         return -1;
     }
     for (size_t i = 0; i < response->header_count; i++) {

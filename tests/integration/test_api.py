@@ -41,6 +41,8 @@ def signed_in(lab, user):
     return api
 
 
+SCHEDULE = {"name": "Daily", "scope": "fleet", "rhythm": "daily", "hour": 6, "time_zone": "UTC",
+            "keep": 3}
 # What is asked of each operation: (query, body, expected status).
 CALLS = {
     ("POST", "/api/v1/session"): ("", {"user": "viewer", "password": PASSWORD}, 200),
@@ -67,10 +69,35 @@ CALLS = {
     ("DELETE", "/api/v1/config/{section}/{id}"): ("", None, 204),
     ("GET", "/api/v1/users"): ("", None, 200),
     ("POST", "/api/v1/users"): ("", {"user": "new", "password": PASSWORD, "role": "viewer"}, 201),
+    ("GET", "/api/v1/reports"): ("?limit=5", None, 200),
+    ("POST", "/api/v1/reports"): ("", {"scope": "fleet", "period": "hour", "time_zone": "UTC"}, 202),
+    ("GET", "/api/v1/reports/{id}"): ("", None, 200),
+    ("DELETE", "/api/v1/reports/{id}"): ("", None, 204),
+    ("GET", "/api/v1/report-schedules"): ("", None, 200),
+    ("POST", "/api/v1/report-schedules"): ("", {**SCHEDULE, "name": "Another"}, 201),
+    ("POST", "/api/v1/report-schedules/{id}"): ("", SCHEDULE, 200),
+    ("DELETE", "/api/v1/report-schedules/{id}"): ("", None, 204),
+    ("GET", "/api/v1/retention"): ("", None, 200),
+    ("POST", "/api/v1/retention"): ("", {"kind": "flow", "days": 900}, 204),
+    ("GET", "/api/v1/retention/preview"): ("?kind=flow&days=900", None, 200),
     ("GET", "/healthz"): ("", None, 200),
     ("GET", "/readyz"): ("", None, 200),
 }
-OTHERS = {("GET", "/metrics"), ("GET", "/api/v1/live")}  # no JSON: they have tests of their own
+# No JSON: they have tests of their own.
+OTHERS = {("GET", "/metrics"), ("GET", "/api/v1/live"), ("GET", "/api/v1/reports/{id}/html")}
+# What makes the row that {id} of a path stands for.
+MADE_BY = {"reports": ("/reports", {"scope": "fleet", "period": "day", "time_zone": "UTC"}),
+           "report-schedules": ("/report-schedules", SCHEDULE)}
+
+
+def made_id(api, path):
+    """The id of a row made for this very question, or 1 where there is no need of one."""
+    if path.split("/")[3] not in MADE_BY or "{id}" not in path:
+        return "1"
+    where, body = MADE_BY[path.split("/")[3]]
+    if "name" in body:
+        body = {**body, "name": f"{body['name']} {time.monotonic_ns()}"}
+    return api.post(where, body)["id"]
 
 
 def path_of(path, method="GET"):
@@ -98,7 +125,8 @@ def test_an_operation_answers_by_its_schema(site, method, path):
         api = signed_in(site, "viewer")
     if "{name}" in path and method == "DELETE":
         api.post("/instances", {"name": "gone-1", "site": "roma"})
-    status, _, data = api.request(method, path_of(path, method) + query, body)
+    path_here = path.replace("{id}", made_id(api, path))
+    status, _, data = api.request(method, path_of(path_here, method) + query, body)
     assert status == expected, data
     schema = CONTRACT.schema(CONTRACT.operations()[method, path], status)
     if schema is None:
@@ -182,7 +210,7 @@ def test_nobody_gets_in_without_a_session(site, method, path):
     for cookie in (None, "picket_session=short", "picket_session=" + "A" * 43):
         api = Api(site.url)
         api.cookie = cookie
-        status, _, data = api.request(method, path_of(path), CALLS[method, path][1])
+        status, _, data = api.request(method, path_of(path), CALLS.get((method, path), ("", None))[1])
         assert status == 401
         CONTRACT.check(json.loads(data), {"$ref": "#/components/schemas/Error"})
         assert json.loads(data)["error"]["code"] == "unauthenticated"

@@ -295,6 +295,141 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reports, the newest first. */
+        get: operations["reportList"];
+        put?: never;
+        /** Asks for a report; it is made in the background (operator). */
+        post: operations["reportAdd"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        /** One report, and how far it is. */
+        get: operations["reportGet"];
+        put?: never;
+        post?: never;
+        /** Deletes a report (operator). */
+        delete: operations["reportDelete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/{id}/html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        /** The report's page, whole in itself, under a policy of its own that runs nothing. */
+        get: operations["reportOpen"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/report-schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reports that are made by themselves, by name. */
+        get: operations["scheduleList"];
+        put?: never;
+        /** Adds a schedule (operator). */
+        post: operations["scheduleAdd"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/report-schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes a schedule as a whole (operator). */
+        post: operations["scheduleSet"];
+        /** Deletes a schedule; the reports that it made stay (operator). */
+        delete: operations["scheduleDelete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long each kind of fact is kept, and what it takes on disk (admin). */
+        get: operations["retentionGet"];
+        put?: never;
+        /**
+         * Sets the limits of one kind; what is beyond them goes within the hour (admin).
+         * @description Whole partitions of a day (UTC) are dropped, each with a row of audit. Today's and
+         *     yesterday's always stay. See the preview first.
+         *
+         */
+        post: operations["retentionSet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What would be dropped now under these limits (admin). */
+        get: operations["retentionPreview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -389,6 +524,143 @@ export interface components {
         /** @description Cursor of the next page; null at the end. */
         Next: string | null;
         InstanceName: string;
+        /** @description fleet, site:NAME or instance:NAME. */
+        ReportScope: string;
+        /** @description An IANA name, such as Europe/Rome or UTC. */
+        TimeZone: string;
+        /** @enum {string} */
+        ReportState: "queued" | "running" | "done" | "failed";
+        Report: {
+            id: string;
+            /** @description Name of the schedule that made it. */
+            schedule: string | null;
+            scope: components["schemas"]["ReportScope"];
+            /** Format: int64 */
+            from_ms: number;
+            /**
+             * Format: int64
+             * @description Outside of the period.
+             */
+            to_ms: number;
+            time_zone: components["schemas"]["TimeZone"];
+            state: components["schemas"]["ReportState"];
+            /** @description Percent. */
+            progress: number;
+            /** @description Why it failed. */
+            error: string | null;
+            created_by: string;
+            /** Format: int64 */
+            created_ms: number;
+            /** Format: int64 */
+            finished_ms: number | null;
+            /**
+             * Format: int64
+             * @description Size of the page.
+             */
+            bytes: number | null;
+        };
+        NewReport: {
+            scope: components["schemas"]["ReportScope"];
+            /**
+             * @description Up to now; month is 30 days. custom takes from_ms and to_ms.
+             * @enum {string}
+             */
+            period: "hour" | "day" | "week" | "month" | "custom";
+            /** Format: int64 */
+            from_ms?: number;
+            /**
+             * Format: int64
+             * @description Left out, now.
+             */
+            to_ms?: number;
+            time_zone: components["schemas"]["TimeZone"];
+        };
+        /** @enum {string} */
+        ScheduleRhythm: "daily" | "weekly" | "monthly";
+        NewSchedule: {
+            name: string;
+            scope: components["schemas"]["ReportScope"];
+            rhythm: components["schemas"]["ScheduleRhythm"];
+            /** @description Of the day it is made */
+            hour: number;
+            time_zone: components["schemas"]["TimeZone"];
+            /** @description Older reports of it are deleted. */
+            keep: number;
+            /** @default true */
+            enabled: boolean;
+        };
+        /** @description Reports cover the last whole day, week (from Monday) or month. */
+        Schedule: {
+            id: string;
+            name: string;
+            scope: components["schemas"]["ReportScope"];
+            rhythm: components["schemas"]["ScheduleRhythm"];
+            hour: number;
+            time_zone: components["schemas"]["TimeZone"];
+            keep: number;
+            enabled: boolean;
+            /** Format: int64 */
+            next_ms: number;
+            created_by: string;
+            /** Format: int64 */
+            created_ms: number;
+            /** @description How many are stored. */
+            reports: number;
+        };
+        Retention: {
+            /** @description flow, counter, alert_event, … */
+            kind: string;
+            /** @description Null is no limit. */
+            days: number | null;
+            /**
+             * Format: int64
+             * @description Null is no limit.
+             */
+            max_bytes: number | null;
+            /**
+             * Format: int64
+             * @description On disk now, with indexes.
+             */
+            bytes: number;
+            partitions: number;
+            /** Format: int64 */
+            oldest_ms: number | null;
+            tables: string[];
+            updated_by: string | null;
+            /** Format: int64 */
+            updated_ms: number | null;
+        };
+        RetentionLimits: {
+            kind: string;
+            days?: number | null;
+            /** Format: int64 */
+            max_bytes?: number | null;
+        };
+        RetentionPreview: {
+            items: {
+                partition: string;
+                /** Format: int64 */
+                from_ms: number;
+                /** Format: int64 */
+                to_ms: number;
+                /** Format: int64 */
+                rows: number;
+                /** @description False: the planner's estimate. */
+                exact: boolean;
+                /** Format: int64 */
+                bytes: number;
+                /**
+                 * @description The limit that it is beyond.
+                 * @enum {string}
+                 */
+                limit: "days" | "bytes";
+            }[];
+            /** Format: int64 */
+            rows: number;
+            exact: boolean;
+            /** Format: int64 */
+            bytes: number;
+        };
         Login: {
             user: string;
             password: string;
@@ -1027,6 +1299,7 @@ export interface components {
         /** @description Such as `acl`, `netconf` or `policy`. */
         Section: string;
         ItemId: string;
+        Id: string;
         /** @description `next` of the page before. */
         Cursor: string;
         Limit: number;
@@ -1621,6 +1894,332 @@ export interface operations {
             401: components["responses"]["Error"];
             403: components["responses"]["Error"];
             409: components["responses"]["Error"];
+        };
+    };
+    reportList: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: number;
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of reports. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Report"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+        };
+    };
+    reportAdd: {
+        parameters: {
+            query?: never;
+            header: {
+                "X-Picket-CSRF": components["parameters"]["Csrf"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReport"];
+            };
+        };
+        responses: {
+            /** @description It waits to be made; ask for it by its id. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+            409: components["responses"]["Error"];
+        };
+    };
+    reportGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            401: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+        };
+    };
+    reportDelete: {
+        parameters: {
+            query?: never;
+            header: {
+                "X-Picket-CSRF": components["parameters"]["Csrf"];
+            };
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+        };
+    };
+    reportOpen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. Each exact number stands in `<data value>`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            401: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+            409: components["responses"]["Error"];
+        };
+    };
+    scheduleList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every schedule. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Schedule"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            401: components["responses"]["Error"];
+        };
+    };
+    scheduleAdd: {
+        parameters: {
+            query?: never;
+            header: {
+                "X-Picket-CSRF": components["parameters"]["Csrf"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSchedule"];
+            };
+        };
+        responses: {
+            /** @description Added. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+            409: components["responses"]["Error"];
+        };
+    };
+    scheduleSet: {
+        parameters: {
+            query?: never;
+            header: {
+                "X-Picket-CSRF": components["parameters"]["Csrf"];
+            };
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSchedule"];
+            };
+        };
+        responses: {
+            /** @description Changed; what is due next is counted anew. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+            409: components["responses"]["Error"];
+        };
+    };
+    scheduleDelete: {
+        parameters: {
+            query?: never;
+            header: {
+                "X-Picket-CSRF": components["parameters"]["Csrf"];
+            };
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+        };
+    };
+    retentionGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every kind, the largest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Retention"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+        };
+    };
+    retentionSet: {
+        parameters: {
+            query?: never;
+            header: {
+                "X-Picket-CSRF": components["parameters"]["Csrf"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionLimits"];
+            };
+        };
+        responses: {
+            /** @description Set. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+        };
+    };
+    retentionPreview: {
+        parameters: {
+            query: {
+                kind: string;
+                /** @description Left out, no limit. */
+                days?: number;
+                /** @description Left out, no limit. */
+                max_bytes?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The partitions, the oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPreview"];
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
         };
     };
     live: {
