@@ -92,9 +92,10 @@ MADE_BY = {"reports": ("/reports", {"scope": "fleet", "period": "day", "time_zon
 
 def made_id(api, path):
     """The id of a row made for this very question, or 1 where there is no need of one."""
-    if path.split("/")[3] not in MADE_BY or "{id}" not in path:
+    kind = path.split("/")[3] if "{id}" in path else ""
+    if kind not in MADE_BY:
         return "1"
-    where, body = MADE_BY[path.split("/")[3]]
+    where, body = MADE_BY[kind]
     if "name" in body:
         body = {**body, "name": f"{body['name']} {time.monotonic_ns()}"}
     return api.post(where, body)["id"]

@@ -18,6 +18,7 @@ export const router = createRouter({
       redirect: (to) => ({ name: "fleet", query: { ...to.query, site: String(to.params.name) } }),
     },
     { path: "/alerts", name: "alerts", component: () => import("@/pages/AlertsPage.vue") },
+    { path: "/reports", name: "reports", component: () => import("@/pages/ReportsPage.vue") },
     { path: "/settings", name: "settings", component: () => import("@/pages/SettingsPage.vue") },
     {
       path: "/login",

@@ -9,7 +9,7 @@ type PathOf<M extends Method> = {
 type Call<P extends keyof paths, M extends Method> = paths[P][M];
 type Json<R> = R extends { content: { "application/json": infer B } } ? B : undefined;
 type Answer<C> = C extends { responses: infer R }
-  ? Json<R[Extract<keyof R, 200 | 201 | 204>]>
+  ? Json<R[Extract<keyof R, 200 | 201 | 202 | 204>]>
   : never;
 type QueryOf<C> = C extends { parameters: { query?: infer Q } } ? Q : undefined;
 type BodyOf<C> = C extends { requestBody: { content: { "application/json": infer B } } }

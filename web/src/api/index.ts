@@ -1,5 +1,5 @@
 // The console's one door to the centre: every question that a page may ask.
-import { call } from "./client";
+import { buildUrl, call } from "./client";
 import { Live, type LiveOptions, type Socket } from "./live";
 import type {
   AlertQuery,
@@ -8,8 +8,11 @@ import type {
   FlowRow,
   NewConfigItem,
   NewInstance,
+  NewReport,
+  NewSchedule,
   NewUser,
   QueryAnswer,
+  RetentionLimits,
 } from "./types";
 
 export { ApiError, setCsrf, setUnauthenticatedHandler } from "./client";
@@ -79,6 +82,29 @@ export const revokeInstance = (name: string) =>
   call("delete", "/api/v1/instances/{name}", { path: { name } });
 export const getUsers = (signal?: Signal) => call("get", "/api/v1/users", { signal });
 export const addUser = (body: NewUser) => call("post", "/api/v1/users", { body });
+
+export const getReports = (cursor?: number, signal?: Signal) =>
+  call("get", "/api/v1/reports", { query: { cursor, limit: 50 }, signal });
+export const addReport = (body: NewReport) => call("post", "/api/v1/reports", { body });
+export const deleteReport = (id: string) =>
+  call("delete", "/api/v1/reports/{id}", { path: { id } });
+/** Where a finished report opens: a page of its own, not of the console. */
+export const reportUrl = (id: string) => buildUrl("/api/v1/reports/{id}/html", { id });
+export const getSchedules = (signal?: Signal) =>
+  call("get", "/api/v1/report-schedules", { signal });
+export const addSchedule = (body: NewSchedule) =>
+  call("post", "/api/v1/report-schedules", { body });
+export const setSchedule = (id: string, body: NewSchedule) =>
+  call("post", "/api/v1/report-schedules/{id}", { path: { id }, body });
+export const deleteSchedule = (id: string) =>
+  call("delete", "/api/v1/report-schedules/{id}", { path: { id } });
+
+export const getRetention = (signal?: Signal) => call("get", "/api/v1/retention", { signal });
+export const previewRetention = (
+  query: { kind: string; days?: number; max_bytes?: number },
+  signal?: Signal,
+) => call("get", "/api/v1/retention/preview", { query, signal });
+export const setRetention = (body: RetentionLimits) => call("post", "/api/v1/retention", { body });
 
 /** The live channel of this origin. */
 export function makeLive(options: Omit<LiveOptions, "open">): Live {

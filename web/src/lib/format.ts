@@ -106,6 +106,12 @@ export const clockTime = (at_ms: number) => clockFormat().format(at_ms);
 export const dateTime = (at_ms: Maybe) =>
   at_ms === null || at_ms === undefined ? UNKNOWN : dayFormat().format(at_ms);
 
+/** The day alone, as UTC has it: stored facts are cut at its midnight. */
+export const date = (at_ms: Maybe) =>
+  at_ms === null || at_ms === undefined
+    ? UNKNOWN
+    : new Intl.DateTimeFormat(locale(), { year: "numeric", month: "short", day: "numeric", timeZone: "UTC" }).format(at_ms);
+
 /** The time alone when it is of today, with the day otherwise. */
 export function shortTime(at_ms: Maybe, now_ms: number): string {
   if (at_ms === null || at_ms === undefined) return UNKNOWN;

@@ -16,6 +16,7 @@ export const severityWord = (severity: Severity) => word("severity", severity);
 export const statusWord = (status: string) => word("status", status);
 export const entityWord = (entity: string) => word("entity", entity);
 export const alertStateWord = (state: Alert["state"]) => word("alert.state", state);
+export const retentionWord = (kind: string) => word("retention.kind", kind);
 export const roleWord = (role: string) => word("role", role);
 export const centreReasonWord = (reason: string | null) => word("centre.reason", reason ?? "start");
 /** "web_attack" for a person: "web attack". */

@@ -6,6 +6,8 @@ import { startLive, stopLive } from "./live";
 
 export const session = shallowRef<api.Session | null>(null);
 export const isAdmin = computed(() => session.value?.role === "admin");
+/** Operators and administrators: who may change more than what they look at. */
+export const isOperator = computed(() => isAdmin.value || session.value?.role === "operator");
 
 let onEnded: () => void = () => {};
 
