@@ -22,6 +22,7 @@ static void on_account(const struct account *account, void *arg)
 {
     struct control *c = arg;
     host_table_account(c->hosts, account);
+    assets_account(c->assets, account);
     counters_account(c->counters, account);
 }
 
@@ -34,6 +35,7 @@ static void on_record(const struct record *record, void *arg)
         return; /* a risk is news to the detectors alone: its numbers come with the flow */
     }
     host_table_learn(c->hosts, &record->flow);
+    assets_learn(c->assets, &record->flow);
     if (uplink_flow(c->uplink, &record->flow, &e) != 0) {
         log_warn(&e, "a flow record is not kept");
     }
@@ -61,12 +63,6 @@ static void on_counter(const struct counter_record *record, void *arg)
     if (uplink_counter(c->uplink, record, &e) != 0) {
         log_warn(&e, "a counter is not kept");
     }
-}
-
-static bool is_local(enum addr_family family, const struct addr *addr, void *arg)
-{
-    const struct control *c = arg;
-    return settings_is_local(c->settings, family, addr);
 }
 
 /* ---- questions: from the centre to the tables or the engine, and back ---- */
@@ -136,6 +132,7 @@ static void on_tick(uv_timer_t *timer)
     struct health_outside known = control_measure(c, wall_ns, mono_ns);
     struct counters_gauges gauges = control_gauges(c, &known);
     detectors_tick(c->detectors, &c->health.sample);
+    assets_tick(c->assets, wall_ns);
     alert_engine_tick(c->alerts, wall_ns);
     counters_tick(c->counters, wall_ns, &gauges);
     struct live_sample live = health_live(&c->health, &known, wall_ns, mono_ns);
@@ -199,6 +196,7 @@ static void finish(struct control *c, bool agent_stops)
     struct health_outside known = control_measure(c, wall_ns, clock_mono_ns());
     struct counters_gauges gauges = control_gauges(c, &known);
     counters_flush(c->counters, &gauges);
+    assets_flush(c->assets, wall_ns);
     if (agent_stops) {
         tell_stopped(c, wall_ns);
     }
@@ -265,7 +263,6 @@ static const struct control_calls calls = {
     .account = on_account,
     .record = on_record,
     .counter = on_counter,
-    .is_local = is_local,
     .finding = on_finding,
     .alert = on_alert,
     .question = on_question,

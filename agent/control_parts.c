@@ -1,6 +1,7 @@
 #define LOG_MODULE "control"
 #include "agent/control_parts.h"
 
+#include "agent/control_assets.h"
 #include "agent/sandbox.h"
 #include "common/clock.h"
 #include "common/file.h"
@@ -29,6 +30,12 @@ static int enter_sandbox(struct control *c, struct err *e)
     return 0;
 }
 
+static bool is_local(enum addr_family family, const struct addr *addr, void *arg)
+{
+    const struct control *c = arg;
+    return settings_is_local(c->settings, family, addr);
+}
+
 static int open_tables(struct control *c, const struct control_calls *calls, struct err *e)
 {
     const struct settings *s = c->settings;
@@ -44,14 +51,13 @@ static int open_tables(struct control *c, const struct control_calls *calls, str
         .path = c->alerts_path, .name = s->name, .take = calls->alert, .arg = c};
     c->intake = (struct intake){.account = calls->account, .record = calls->record, .arg = c};
     c->hosts = host_table_new((size_t)s->hosts_max, local, e);
-    c->counters =
-        c->hosts == NULL ? NULL : counters_new(now_ns, calls->counter, calls->is_local, c, e);
+    c->counters = c->hosts == NULL ? NULL : counters_new(now_ns, calls->counter, is_local, c, e);
     c->alerts = c->counters == NULL ? NULL : alert_engine_open(&alerts, now_ns, e);
     c->detectors = c->alerts == NULL ? NULL : detectors_open(&detect, findings, e);
     c->flow_alerts_before = atomic_load(&c->link->health->flow_alerts);
     health_init(&c->health, c->start->boot, c->start->start_mono_ns,
                 atomic_load(&c->link->health->beats));
-    return c->detectors == NULL ? -1 : 0;
+    return c->detectors == NULL ? -1 : control_assets_open(c, now_ns, e);
 }
 
 static int open_uplink(struct control *c, const struct control_calls *calls, struct err *e)
@@ -87,6 +93,7 @@ static int open_drill(struct control *c, const struct control_calls *calls, stru
         .walls = c->walls,
         .link = c->link,
         .hosts = c->hosts,
+        .assets = c->assets,
         .alerts = c->alerts,
         .health = &c->health,
         .uplink = c->uplink,
@@ -116,6 +123,7 @@ void control_parts_close(struct control *c)
     detectors_close(c->detectors);
     alert_engine_close(c->alerts);
     counters_free(c->counters);
+    assets_close(c->assets);
     host_table_free(c->hosts);
     settings_free(c->reloaded);
     (void)uv_loop_close(&c->loop); /* busy only when it never ran, and then the process ends */
@@ -139,5 +147,6 @@ void control_reload(struct control *c)
     settings_free(c->reloaded);
     c->reloaded = fresh;
     c->settings = fresh;
-    log_info(NULL, "settings taken over: log level, local networks, detectors");
+    control_assets_reload(c);
+    log_info(NULL, "settings taken over: log level, local networks, detectors, assets");
 }

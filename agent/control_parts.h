@@ -5,6 +5,7 @@
 #pragma once
 
 #include "agent/alert/engine.h"
+#include "agent/asset/asset.h"
 #include "agent/asset/host.h"
 #include "agent/asset/site.h"
 #include "agent/control.h"
@@ -28,6 +29,7 @@ struct control {
 
     struct intake intake;
     struct host_table *hosts;
+    struct assets *assets;
     struct site_totals site; /* as of the last heartbeat */
     struct counters *counters;
     struct detectors *detectors;
@@ -48,6 +50,7 @@ struct control {
     uint64_t flow_alerts_before; /* told since boot by controls before this one */
 
     char alerts_path[PATH_MAX];
+    char assets_path[PATH_MAX];
     char walls[64];
 };
 
@@ -56,7 +59,6 @@ struct control_calls {
     void (*account)(const struct account *account, void *arg);
     void (*record)(const struct record *record, void *arg);
     counter_fn counter;
-    counters_local_fn is_local;
     finding_fn finding;
     alert_fn alert;
     uplink_question_fn question;

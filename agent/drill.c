@@ -62,17 +62,27 @@ static json_t *status_hosts(const struct drill *d, uint64_t wall_ns)
                      "refused", (json_int_t)host_table_refused(d->hosts));
 }
 
+static json_t *status_assets(const struct drill *d, uint64_t wall_ns)
+{
+    struct assets_stats s = assets_stats(d->assets, wall_ns);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "known", (json_int_t)s.known, "online",
+                     (json_int_t)s.online, "refused", (json_int_t)s.refused, "vendor_prefixes",
+                     (json_int_t)s.vendors, "learning_until_ms",
+                     (json_int_t)(s.learning_until_ns / NS_PER_MS));
+}
+
 static json_t *status_row(const struct drill *d, uint64_t wall_ns, uint64_t mono_ns)
 {
     const struct health *h = d->health;
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:o, s:o, s:o}", "name",
-                     d->name, "version", PICKET_VERSION, "boot", h->boot, "uptime_s",
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:o, s:o, s:o, s:o}",
+                     "name", d->name, "version", PICKET_VERSION, "boot", h->boot, "uptime_s",
                      (json_int_t)((mono_ns - h->start_mono_ns) / NS_PER_S), "memory_bytes",
                      (json_int_t)h->pss_bytes, "cpu_ms", (json_int_t)h->cpu_ms, "control_starts",
                      (json_int_t)h->sample.control_generation, "control_walls", d->walls,
                      "alerts_engaged", (json_int_t)alert_engine_engaged(d->alerts), "sources",
                      rows_of_sources(&h->sample), "engine", status_engine(d), "uplink",
-                     status_uplink(d), "hosts", status_hosts(d, wall_ns));
+                     status_uplink(d), "hosts", status_hosts(d, wall_ns), "assets",
+                     status_assets(d, wall_ns));
 }
 
 static void ask_status(struct drill *d, const struct query *question, uint64_t wall_ns,

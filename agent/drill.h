@@ -6,6 +6,7 @@
 #pragma once
 
 #include "agent/alert/engine.h"
+#include "agent/asset/asset.h"
 #include "agent/asset/host.h"
 #include "agent/drill_flows.h"
 #include "agent/health.h"
@@ -21,6 +22,7 @@ struct drill {
     const char *walls; /* the sandbox of control, for status */
     const struct engine_link *link;
     struct host_table *hosts;
+    const struct assets *assets;
     struct alert_engine *alerts;
     const struct health *health;
     struct uplink *uplink;

@@ -59,6 +59,18 @@ void emit_account(struct emitter *em, struct flow *f, uint64_t now_ns)
     em->pending = true;
 }
 
+bool emit_sighting(struct emitter *em, const struct sighting *sighting)
+{
+    struct sighting *slot = ring_reserve(em->lane->sightings);
+    if (slot == NULL) {
+        return false;
+    }
+    *slot = *sighting;
+    ring_commit(em->lane->sightings);
+    em->pending = true;
+    return true;
+}
+
 void emit_wake(struct emitter *em, uint64_t wall_ns, bool idle)
 {
     bool due = idle || em->urgent || wall_ns - em->told_ns >= WAKE_PERIOD_NS;

@@ -27,6 +27,8 @@ bool emit_flow(struct emitter *em, struct flow *f, uint64_t now_ns);
  * Those that find the ring full go ahead of the flow's next record or account.
  */
 void emit_risks(struct emitter *em, struct flow *f, uint64_t now_ns);
+/* Who a host is; false when the ring is full. */
+bool emit_sighting(struct emitter *em, const struct sighting *sighting);
 /* The open account period; when the ring is full it stays open. */
 void emit_account(struct emitter *em, struct flow *f, uint64_t now_ns);
 /* Wakes control when records wait: at once for risks, else every few milliseconds or when idle. */

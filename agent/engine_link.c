@@ -33,6 +33,7 @@ static size_t lay_out(struct engine_link *link, uint8_t *base)
         lane->snapshot = carve(base, &used, sizeof *lane->snapshot);
         lane->flows = carve_ring(base, &used, sizeof(struct record), ENGINE_FLOW_SLOTS);
         lane->accounts = carve_ring(base, &used, sizeof(struct account), ENGINE_ACCOUNT_SLOTS);
+        lane->sightings = carve_ring(base, &used, sizeof(struct sighting), ENGINE_SIGHTING_SLOTS);
         lane->questions = carve_ring(base, &used, sizeof(struct engine_question), QUESTION_SLOTS);
     }
     return used;
@@ -59,7 +60,8 @@ int engine_link_open(struct engine_link *link, unsigned workers, struct err *e)
     bool opened = link->to_control >= 0;
     for (unsigned i = 0; i < workers; i++) {
         const struct engine_lane *lane = &link->lanes[i];
-        opened = opened && lane->flows != NULL && lane->accounts != NULL && lane->questions != NULL;
+        opened = opened && lane->flows != NULL && lane->accounts != NULL &&
+                 lane->questions != NULL && lane->sightings != NULL;
         link->to_worker[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         opened = opened && link->to_worker[i] >= 0;
     }
@@ -89,6 +91,7 @@ void engine_link_close(struct engine_link *link)
     for (unsigned i = 0; i < ENGINE_MAX_WORKERS; i++) {
         ring_free(link->lanes[i].flows);
         ring_free(link->lanes[i].accounts);
+        ring_free(link->lanes[i].sightings);
         ring_free(link->lanes[i].questions);
         link->lanes[i] = (struct engine_lane){0};
         close_fd(&link->to_worker[i]);

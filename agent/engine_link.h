@@ -1,12 +1,13 @@
 /*
  * The shared memory between engine and control, laid out by the parent before it starts either:
- * one lane a worker (flow ring, account ring, command, snapshot, counters) and a head that says
- * how the engine fares. Nobody trusts more than the types say: the engine parses hostile bytes,
- * so control checks every index and length that it reads from here.
+ * one lane a worker (rings of flows, accounts and sightings, command, snapshot, counters) and a
+ * head that says how the engine fares. Nobody trusts more than the types say: the engine parses
+ * hostile bytes, so control checks every index and length that it reads from here.
  */
 #pragma once
 
 #include "agent/flow/record.h"
+#include "agent/flow/sighting.h"
 #include "common/err.h"
 #include "common/ring.h"
 #include "common/wire/query.h"
@@ -20,6 +21,7 @@ enum {
     ENGINE_MAX_SOURCES = 8,
     ENGINE_FLOW_SLOTS = 4096,
     ENGINE_ACCOUNT_SLOTS = 16384,
+    ENGINE_SIGHTING_SLOTS = 1024,
     ENGINE_TEXT_SIZE = 128
 };
 
@@ -77,6 +79,7 @@ struct engine_lane {
     struct worker_stats *stats;
     struct ring *flows;     /* struct record; engine → control */
     struct ring *accounts;  /* struct account; engine → control */
+    struct ring *sightings; /* struct sighting; engine → control */
     struct ring *questions; /* struct engine_question; control → engine */
     struct engine_snapshot *snapshot;
 };

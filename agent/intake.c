@@ -58,6 +58,15 @@ static bool check_account(struct account *a)
     return family_is_known(a->key.family) && a->source < ENGINE_MAX_SOURCES;
 }
 
+static bool check_sighting(struct sighting *s)
+{
+    bool known = s->kind == SIGHTING_DHCP_SERVER ||
+                 (s->kind == SIGHTING_NAME && s->source >= ASSET_FROM_DHCP &&
+                  s->source < ASSET_SOURCE_END && s->name[0] != '\0');
+    field_clean(s->name, sizeof s->name);
+    return known && family_is_known(s->family);
+}
+
 static void drain_accounts(struct intake *in, struct ring *ring)
 {
     const struct account *slot = NULL;
@@ -89,14 +98,30 @@ static void drain_records(struct intake *in, struct ring *ring)
     }
 }
 
+static void drain_sightings(struct intake *in, struct ring *ring)
+{
+    const struct sighting *slot = NULL;
+    for (unsigned i = 0; i < TURN_MAX && (slot = ring_peek(ring)) != NULL; i++) {
+        struct sighting copy = *slot;
+        ring_release(ring);
+        in->taken++;
+        if (check_sighting(&copy)) {
+            in->sighting(&copy, in->arg);
+        } else {
+            in->malformed++;
+        }
+    }
+}
+
 bool intake_drain(struct intake *in, const struct engine_link *link)
 {
     bool more = false;
     for (unsigned i = 0; i < link->workers; i++) {
         drain_accounts(in, link->lanes[i].accounts);
         drain_records(in, link->lanes[i].flows);
-        more =
-            more || ring_depth(link->lanes[i].accounts) > 0 || ring_depth(link->lanes[i].flows) > 0;
+        drain_sightings(in, link->lanes[i].sightings);
+        more = more || ring_depth(link->lanes[i].accounts) > 0 ||
+               ring_depth(link->lanes[i].flows) > 0 || ring_depth(link->lanes[i].sightings) > 0;
     }
     return more;
 }

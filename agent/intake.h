@@ -14,14 +14,15 @@
 struct intake {
     void (*account)(const struct account *account, void *arg);
     void (*record)(const struct record *record, void *arg);
+    void (*sighting)(const struct sighting *sighting, void *arg);
     void *arg;
     uint64_t taken;     /* values taken since the beginning */
     uint64_t malformed; /* of them refused */
 };
 
 /*
- * Hands on what waits in the rings of all lanes, accounts before flow records, up to a bounded
- * number a call. Returns true when more waits.
+ * Hands on what waits in the rings of all lanes: accounts first, as they make the hosts that flow
+ * records and sightings are about. Up to a bounded number a call. Returns true when more waits.
  */
 bool intake_drain(struct intake *in, const struct engine_link *link);
 

@@ -14,6 +14,8 @@
 #define GIB       (1024 * MIB)
 #define SECOND    1000ll
 #define MINUTE    (60 * SECOND)
+#define HOUR      (60 * MINUTE)
+#define DAY       (24 * HOUR)
 #define AT(field) offsetof(struct settings, field)
 
 static int check_level(const char *value, struct err *e)
@@ -201,6 +203,55 @@ static const struct conf_row rows[] = {
      .min = 64,
      .max = 4194304,
      .help = "Hosts kept in the host table; traffic of further ones is counted as a whole."},
+    {.key = "assets.max",
+     .type = CONF_INT,
+     .offset = AT(assets_max),
+     .fallback = "8192",
+     .min = 64,
+     .max = 65536,
+     .help = "Local hosts kept as assets (about 5 KB each once used); further ones are counted and "
+             "refused."},
+    {.key = "assets.learn",
+     .type = CONF_DURATION,
+     .offset = AT(assets_learn),
+     .fallback = "24h",
+     .min = 0,
+     .max = 90 * DAY,
+     .reloadable = true,
+     .help = "Time after the very first start in which nothing is alerted as new or changed, while "
+             "the agent gets to know the site."},
+    {.key = "assets.learn_services",
+     .type = CONF_DURATION,
+     .offset = AT(assets_learn_services),
+     .fallback = "7d",
+     .min = 0,
+     .max = 90 * DAY,
+     .reloadable = true,
+     .help = "How long an asset must have been known before a port that it newly answers on is "
+             "alerted."},
+    {.key = "assets.offline_after",
+     .type = CONF_DURATION,
+     .offset = AT(assets_offline_after),
+     .fallback = "10m",
+     .min = 10 * SECOND,
+     .max = 1 * DAY,
+     .reloadable = true,
+     .help = "Silence after which an asset counts as offline."},
+    {.key = "assets.always_on",
+     .type = CONF_DURATION,
+     .offset = AT(assets_always_on),
+     .fallback = "24h",
+     .min = 10 * SECOND,
+     .max = 90 * DAY,
+     .reloadable = true,
+     .help = "Unbroken presence that makes a device always-on: when such a one goes offline, that "
+             "is an alert."},
+    {.key = "assets.vendors",
+     .type = CONF_TEXT,
+     .offset = AT(assets_vendors),
+     .fallback = "/usr/share/ieee-data",
+     .help = "Folder with the registries of network cards, as the package ieee-data installs "
+             "them."},
     {.key = "spool.dir",
      .type = CONF_TEXT,
      .offset = AT(spool_dir),

@@ -53,6 +53,13 @@ struct settings {
 
     int64_t hosts_max;
 
+    int64_t assets_max;
+    int64_t assets_learn;
+    int64_t assets_learn_services;
+    int64_t assets_offline_after;
+    int64_t assets_always_on;
+    char *assets_vendors;
+
     int64_t detect_scan_ports;
     int64_t detect_scan_hosts;
     int64_t detect_window;

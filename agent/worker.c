@@ -18,7 +18,6 @@
 #include "common/clock.h"
 
 #include <poll.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 enum {
@@ -173,6 +172,7 @@ static void on_packet(const struct packet_view *view, void *arg)
     enum flow_dir dir;
     struct flow *f = flow_of(w, &p, &dir);
     worker_count_direction(w, dir, view->len);
+    worker_look_for_names(w, &p);
     if (f == NULL) {
         return;
     }

@@ -118,7 +118,7 @@ struct worker *worker_new(const struct settings *settings, struct engine_link *l
     if ((w->fragments = fragments_new(e)) == NULL ||
         (w->table = flow_table_new((uint32_t)settings->flow_max, e)) == NULL ||
         (w->expiry = flow_expiry_new(&limits, w->table, e)) == NULL ||
-        (w->dpi = dpi_new(&options, e)) == NULL) {
+        (w->sight = sight_new(e)) == NULL || (w->dpi = dpi_new(&options, e)) == NULL) {
         worker_free(w);
         return NULL;
     }
@@ -151,6 +151,7 @@ void worker_free(struct worker *w)
         source_close(w->sources[i].source);
     }
     dpi_free(w->dpi);
+    sight_free(w->sight);
     flow_expiry_free(w->expiry);
     flow_table_free(w->table);
     fragments_free(w->fragments);

@@ -8,6 +8,7 @@
 #include "agent/emit.h"
 #include "agent/flow/expire.h"
 #include "agent/questions.h"
+#include "agent/sight.h"
 #include "agent/worker.h"
 
 #include <stdatomic.h>
@@ -29,6 +30,7 @@ struct worker {
     struct flow_table *table;
     struct flow_expiry *expiry;
     struct dpi *dpi;
+    struct sight *sight;
     struct emitter emitter;
     struct questions questions;
     /* Packet time. */
@@ -62,6 +64,13 @@ static inline void worker_count(struct worker *w, uint32_t len)
 static inline void worker_count_direction(struct worker *w, enum flow_dir dir, uint32_t len)
 {
     w->sources[w->reading].bytes[dir] += len;
+}
+
+static inline void worker_look_for_names(struct worker *w, const struct packet *p)
+{
+    if (p->ends.protocol == PROTO_UDP && !p->later_fragment) {
+        sight_packet(w->sight, &w->emitter, p);
+    }
 }
 
 /* The key of a flow whose first packet goes from these ends in this direction. */

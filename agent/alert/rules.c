@@ -5,7 +5,8 @@
 #include <stddef.h>
 
 /*
- * Scans tell only that they go on, so silence ends them; the others are judged every ten seconds,
+ * Scans and addresses in dispute tell only that they go on, so silence ends them; a missing device
+ * is judged every five minutes. The others are judged every ten seconds,
  * and silence means that nobody looks any more (a source taken out of the settings). Drops and the
  * full table are already judged over time, so they need no second look before they engage.
  */
@@ -13,6 +14,8 @@ static const struct alert_rule rules[] = {
     {ALERT_PORT_SCAN_TRW, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = 60},
     {ALERT_PORT_SCAN_VERTICAL, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = 60},
     {ALERT_PORT_SWEEP_HORIZONTAL, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = 60},
+    {ALERT_IP_MAC_FLAP, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = 600},
+    {ALERT_DEVICE_OFFLINE, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = 900},
     {ALERT_INTERFACE_PACKET_DROPS, .bad_of = 1, .last = 1, .hold_s = 30, .quiet_s = 600},
     {ALERT_INTERFACE_NO_TRAFFIC, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = 600},
     {ALERT_FLOW_TABLE_FULL, .bad_of = 1, .last = 1, .hold_s = 30, .quiet_s = 600},

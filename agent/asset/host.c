@@ -19,14 +19,19 @@ struct host_table {
     uint64_t refused;
 };
 
-static bool is_local(const struct host_table *t, const struct host_key *key)
+bool networks_hold(const struct networks *n, enum addr_family family, const struct addr *addr)
 {
-    for (size_t i = 0; i < t->local.count; i++) {
-        if (addr_in_prefix(key->family, &key->addr, &t->local.prefixes[i])) {
+    for (size_t i = 0; i < n->count; i++) {
+        if (addr_in_prefix(family, addr, &n->prefixes[i])) {
             return true;
         }
     }
     return false;
+}
+
+static bool is_local(const struct host_table *t, const struct host_key *key)
+{
+    return networks_hold(&t->local, key->family, &key->addr);
 }
 
 struct host_table *host_table_new(size_t max, struct networks local, struct err *e)
@@ -64,8 +69,7 @@ void host_table_set_local(struct host_table *t, struct networks local)
     }
 }
 
-/* Groups, broadcasts and "no address yet" are no hosts. */
-static bool names_a_host(enum addr_family family, const struct addr *addr)
+bool addr_names_a_host(enum addr_family family, const struct addr *addr)
 {
     static const struct addr unspecified;
     return family != ADDR_NONE && !addr_is_multicast(family, addr) &&
@@ -76,7 +80,7 @@ static bool names_a_host(enum addr_family family, const struct addr *addr)
 static struct host *host_take(struct host_table *t, const struct account *a,
                               const struct addr *addr, const struct mac *mac)
 {
-    if (!names_a_host(a->key.family, addr)) {
+    if (!addr_names_a_host(a->key.family, addr)) {
         return NULL;
     }
     struct host_key key = {.addr = *addr, .vlan = a->key.vlan, .family = a->key.family};

@@ -59,6 +59,10 @@ struct networks {
     size_t count;
 };
 
+bool networks_hold(const struct networks *n, enum addr_family family, const struct addr *addr);
+/* False for groups, broadcasts and "no address yet". */
+bool addr_names_a_host(enum addr_family family, const struct addr *addr);
+
 struct host_table;
 
 /* Holds at most max hosts. Borrows the prefixes until others are set. NULL and e on failure. */

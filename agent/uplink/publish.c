@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/wire/alerts.h"
+#include "common/wire/assets.h"
 #include "common/wire/counters.h"
 #include "common/wire/envelope.h"
 #include "common/wire/flows.h"
@@ -361,7 +362,7 @@ struct publish *publish_new(const struct publish_options *options, struct err *e
         {.stream = STREAM_ALERT, .schema = ALERT_SCHEMA, .sync_ms = PUBLISH_ALERT_SYNC_MS},
         {.stream = STREAM_COUNTER, .schema = COUNTER_SCHEMA, .sync_ms = PUBLISH_SYNC_MS},
         {.stream = STREAM_FLOW, .schema = FLOW_SCHEMA, .sync_ms = PUBLISH_SYNC_MS},
-        {.stream = STREAM_ASSET, .schema = 1, .sync_ms = PUBLISH_SYNC_MS},
+        {.stream = STREAM_ASSET, .schema = ASSET_SCHEMA, .sync_ms = PUBLISH_SYNC_MS},
         {.stream = STREAM_SNMP, .schema = 1, .sync_ms = PUBLISH_SYNC_MS},
         {.stream = STREAM_PROBE, .schema = 1, .sync_ms = PUBLISH_SYNC_MS},
     };

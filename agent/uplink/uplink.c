@@ -214,6 +214,12 @@ int uplink_alert(struct uplink *u, const struct wire_alert *alert, struct err *e
     return keep(u, STREAM_ALERT, buf, wire_alert_pack(alert, buf, sizeof buf), e);
 }
 
+int uplink_asset(struct uplink *u, const struct wire_asset *asset, struct err *e)
+{
+    char buf[ASSET_PACKED_MAX];
+    return keep(u, STREAM_ASSET, buf, wire_asset_pack(asset, buf, sizeof buf), e);
+}
+
 int uplink_counter(struct uplink *u, const struct counter_record *record, struct err *e)
 {
     uint8_t buf[COUNTER_PACKED_MAX];

@@ -9,6 +9,7 @@
 #include "agent/uplink/remote_config.h"
 #include "common/err.h"
 #include "common/wire/alerts.h"
+#include "common/wire/assets.h"
 #include "common/wire/counters.h"
 #include "common/wire/flows.h"
 #include "common/wire/heartbeat.h"
@@ -63,6 +64,7 @@ void uplink_close(struct uplink *u, bool bye);
 
 /* Into the spool. 0 when accepted; -1 and e when not (then counted, and told to the centre). */
 int uplink_alert(struct uplink *u, const struct wire_alert *alert, struct err *e);
+int uplink_asset(struct uplink *u, const struct wire_asset *asset, struct err *e);
 int uplink_counter(struct uplink *u, const struct counter_record *record, struct err *e);
 int uplink_flow(struct uplink *u, const struct flow_record *record, struct err *e);
 

@@ -113,13 +113,13 @@ size_t wire_asset_pack(const struct wire_asset *a, void *buf, size_t size)
     static const struct mac none;
     char addr[ADDR_TEXT_SIZE];
     char mac[MAC_TEXT_SIZE];
-    json_t *root =
-        json_pack("{s:i, s:s, s:i, s:s, s:b, s:b, s:o, s:I, s:I, s:I}", "v", ASSET_SCHEMA, "host",
-                  addr_format((enum addr_family)a->family, &a->addr, addr), "vlan", (int)a->vlan,
-                  "mac", mac_equal(&a->mac, &none) ? "" : mac_format(&a->mac, mac), "mac_shared",
-                  (int)a->mac_shared, "online", (int)a->online, "vendor", fields_string(a->vendor),
-                  "first_ns", (json_int_t)a->first_ns, "last_ns", (json_int_t)a->last_ns,
-                  "since_ns", (json_int_t)a->since_ns);
+    json_t *root = json_pack(
+        "{s:i, s:s, s:i, s:s, s:b, s:b, s:b, s:b, s:o, s:I, s:I, s:I}", "v", ASSET_SCHEMA, "host",
+        addr_format((enum addr_family)a->family, &a->addr, addr), "vlan", (int)a->vlan, "mac",
+        mac_equal(&a->mac, &none) ? "" : mac_format(&a->mac, mac), "mac_shared", (int)a->mac_shared,
+        "online", (int)a->online, "always_on", (int)a->always_on, "missing", (int)a->missing,
+        "vendor", fields_string(a->vendor), "first_ns", (json_int_t)a->first_ns, "last_ns",
+        (json_int_t)a->last_ns, "since_ns", (json_int_t)a->since_ns);
     json_t *lists = lists_to_json(a);
     if (root == NULL || lists == NULL || json_object_update(root, lists) != 0) {
         json_decref(root);
@@ -186,6 +186,8 @@ static bool asset_from_json(struct fields *f, struct wire_asset *a)
     mac_from_json(f, &a->mac);
     a->mac_shared = fields_bool_or(f, "mac_shared", false);
     a->online = fields_bool_or(f, "online", false);
+    a->always_on = fields_bool_or(f, "always_on", false);
+    a->missing = fields_bool_or(f, "missing", false);
     fields_text_or_empty(f, "vendor", a->vendor, sizeof a->vendor);
     a->first_ns = fields_u64(f, "first_ns", INT64_MAX);
     a->last_ns = fields_u64(f, "last_ns", INT64_MAX);

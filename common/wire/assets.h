@@ -20,8 +20,8 @@ enum {
     ASSET_VENDOR_SIZE = 64,
     ASSET_WORD_SIZE = 32,    /* of a service's name and protocol */
     ASSET_NAMES_MAX = 8,     /* the most recently seen stay */
-    ASSET_SERVICES_MAX = 32, /* the first seen stay */
-    ASSET_CHANGES_MAX = 8,   /* since the last record; of more the newest are told */
+    ASSET_SERVICES_MAX = 24, /* the first seen stay */
+    ASSET_CHANGES_MAX = 4,   /* since the last record; of more the newest are told */
 };
 
 /* Where a name was seen. The words are stored: never rename one. */
@@ -78,6 +78,8 @@ struct wire_asset {
     struct mac mac;  /* zero when the link has none */
     bool mac_shared; /* the MAC carries many addresses: a router's, or this is the router */
     bool online;
+    bool always_on; /* it was online without a break for long: silence of it is worth an alert */
+    bool missing;   /* such an alert is engaged on it */
     char vendor[ASSET_VENDOR_SIZE]; /* of the MAC; "" when it is not known */
     uint64_t first_ns, last_ns;     /* first and last packet that it sent */
     uint64_t since_ns;              /* online or offline since */

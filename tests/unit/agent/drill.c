@@ -330,6 +330,24 @@ static void take_record(const struct record *record, void *arg)
     records_taken++;
 }
 
+static unsigned sightings_taken;
+
+static void take_sighting(const struct sighting *s, void *arg)
+{
+    (void)arg;
+    assert_non_null(memchr(s->name, '\0', sizeof s->name));
+    sightings_taken++;
+}
+
+static void push_sighting(uint8_t kind, uint8_t source, uint8_t family)
+{
+    struct sighting *s = ring_reserve(link_.lanes[0].sightings);
+    assert_non_null(s);
+    *s = (struct sighting){.kind = kind, .source = source, .family = family};
+    memset(s->name, 'x', sizeof s->name); /* without an end */
+    ring_commit(link_.lanes[0].sightings);
+}
+
 static void push_record(uint8_t kind, uint8_t family, char letter)
 {
     struct record *r = ring_reserve(link_.lanes[1].flows);
@@ -339,6 +357,20 @@ static void push_record(uint8_t kind, uint8_t family, char letter)
     r->flow.status = FLOW_ACTIVE;
     memset(r->flow.host, letter, sizeof r->flow.host);
     ring_commit(link_.lanes[1].flows);
+}
+
+static void only_well_formed_sightings_pass_from_the_rings(void **state)
+{
+    (void)state;
+    sightings_taken = 0;
+    struct intake in = {.account = take_account, .record = take_record, .sighting = take_sighting};
+    push_sighting(SIGHTING_NAME, ASSET_FROM_DNS, ADDR_IPV4);
+    push_sighting(SIGHTING_NAME, ASSET_SOURCE_END, ADDR_IPV4);
+    push_sighting(SIGHTING_NAME, ASSET_FROM_DNS, 5);
+    push_sighting(77, ASSET_FROM_DNS, ADDR_IPV4);
+    assert_false(intake_drain(&in, &link_));
+    assert_int_equal(sightings_taken, 1);
+    assert_int_equal(in.malformed, 3);
 }
 
 static void only_well_formed_records_pass_from_the_rings(void **state)
@@ -379,6 +411,7 @@ int main(void)
         TEST(hosts_are_filtered_by_address),
         TEST(a_filter_that_hosts_do_not_know_is_refused_aloud),
         TEST(only_well_formed_records_pass_from_the_rings),
+        TEST(only_well_formed_sightings_pass_from_the_rings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

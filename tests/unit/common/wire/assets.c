@@ -76,6 +76,8 @@ static void the_fullest_asset_fits(void **state)
     for (unsigned i = 0; i < ASSET_NAMES_MAX; i++) {
         a.names[i] = (struct asset_name){ASSET_FROM_NETBIOS, "", INT64_MAX, INT64_MAX};
         memcpy(a.names[i].name, long_text, sizeof long_text);
+    }
+    for (unsigned i = 0; i < ASSET_CHANGES_MAX; i++) {
         a.changes[i] = (struct asset_change){ASSET_CHANGE_SERVICE, INT64_MAX, "", ""};
         memcpy(a.changes[i].before, long_text, sizeof long_text);
         memcpy(a.changes[i].after, long_text, sizeof long_text);
