@@ -75,14 +75,3 @@ enum name_news names_note(struct asset_name *list, uint8_t *count, const struct 
     place->first_ns = seen->last_ns;
     return before[0] != '\0' ? NAME_CHANGED : NAME_ADDED;
 }
-
-const char *names_best(const struct asset_name *list, uint8_t count)
-{
-    for (uint8_t source = ASSET_FROM_DHCP; source < ASSET_SOURCE_END; source++) {
-        const struct asset_name *name = latest(list, count, source);
-        if (name != NULL) {
-            return name->name;
-        }
-    }
-    return "";
-}

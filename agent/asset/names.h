@@ -18,5 +18,3 @@ bool name_is_own(enum asset_source source);
  */
 enum name_news names_note(struct asset_name *list, uint8_t *count, const struct asset_name *seen,
                           char before[ASSET_NAME_SIZE]);
-/* The name to call the asset by: its own before what others call it; "" when it has none. */
-const char *names_best(const struct asset_name *list, uint8_t count);

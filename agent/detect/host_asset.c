@@ -5,7 +5,6 @@
  */
 #include "agent/detect/host_asset.h"
 
-#include "agent/asset/names.h"
 #include "common/alert_kinds.h"
 
 #include <inttypes.h>
@@ -20,7 +19,7 @@ static const char *who(const struct wire_asset *w, char buf[WHO_SIZE])
 {
     static const struct mac none;
     char mac[MAC_TEXT_SIZE];
-    const char *name = names_best(w->names, w->name_count);
+    const char *name = wire_asset_name(w);
     const char *maker = w->vendor[0] != '\0'      ? w->vendor
                         : mac_is_made_up(&w->mac) ? "a made-up address"
                                                   : "maker unknown";

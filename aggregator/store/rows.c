@@ -1,6 +1,7 @@
 /* One function a table; each names its columns in the statement and fills them in that order. */
 #include "aggregator/store/rows.h"
 
+#include "aggregator/store/assets.h"
 #include "common/wire/counters.h"
 #include "common/wire/flows.h"
 
@@ -215,6 +216,18 @@ static int add_alert(struct rows *rows, const struct batch_record *record, struc
     return 0;
 }
 
+static int add_asset(struct rows *rows, const struct batch_record *record, struct err *e)
+{
+    struct wire_asset asset;
+    if (wire_asset_unpack(record->bytes, record->len, &asset, e) != 0) {
+        return -1;
+    }
+    if (json_array_append_new(rows->assets, asset_row(&asset, record->seq)) != 0) {
+        return err_set(e, ERR_NOMEM, "an asset's row");
+    }
+    return 0;
+}
+
 static int add_record(struct rows *rows, enum wire_stream stream, const struct batch_record *record,
                       struct err *e)
 {
@@ -222,7 +235,7 @@ static int add_record(struct rows *rows, enum wire_stream stream, const struct b
     case STREAM_ALERT: return add_alert(rows, record, e);
     case STREAM_COUNTER: return add_counter(rows, record, e);
     case STREAM_FLOW: return add_flow(rows, record, e);
-    case STREAM_ASSET:
+    case STREAM_ASSET: return add_asset(rows, record, e);
     case STREAM_SNMP:
     case STREAM_PROBE: break;
     }
@@ -239,7 +252,9 @@ static int rows_alloc(struct rows *rows, const struct batch *batch, struct err *
     bool alerts = batch->env.kind == STREAM_ALERT;
     rows->bad = calloc(batch->count, sizeof *rows->bad);
     rows->alerts = alerts ? calloc(batch->count, sizeof *rows->alerts) : NULL;
-    if (rows->bad == NULL || (alerts && rows->alerts == NULL)) {
+    bool assets = batch->env.kind == STREAM_ASSET;
+    rows->assets = assets ? json_array() : NULL;
+    if (rows->bad == NULL || (alerts && rows->alerts == NULL) || (assets && rows->assets == NULL)) {
         return err_set(e, ERR_NOMEM, "no memory for the rows of %u records", batch->count);
     }
     return 0;
@@ -281,6 +296,7 @@ void rows_close(struct rows *rows)
     for (int i = 0; i < ROW_TABLES; i++) {
         copy_done(&rows->copies[i]);
     }
+    json_decref(rows->assets);
     free(rows->alerts);
     free(rows->bad);
     *rows = (struct rows){0};

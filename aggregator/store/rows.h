@@ -10,6 +10,8 @@
 #include "aggregator/store/pg.h"
 #include "common/wire/alerts.h"
 
+#include <jansson.h>
+
 enum row_table {
     ROWS_FLOW,
     ROWS_TOTAL,
@@ -36,6 +38,7 @@ struct rows {
     struct copy copies[ROW_TABLES];
     struct row_alert *alerts; /* for the alert table, in order */
     unsigned alert_count;
+    json_t *assets; /* rows of asset_row, in order; NULL in other streams */
     struct bad_record *bad;
     unsigned bad_count;
     unsigned stored; /* records that became rows */

@@ -27,6 +27,19 @@ const char *asset_change_word(enum asset_change_kind kind)
     return i >= ASSET_CHANGE_NEW && i < ASSET_CHANGE_END ? CHANGE_WORDS[i] : "unknown";
 }
 
+const char *wire_asset_name(const struct wire_asset *a)
+{
+    const struct asset_name *best = NULL;
+    for (unsigned i = 0; i < a->name_count; i++) {
+        const struct asset_name *n = &a->names[i];
+        bool same = best != NULL && n->source == best->source;
+        if (best == NULL || n->source < best->source || (same && n->last_ns > best->last_ns)) {
+            best = n;
+        }
+    }
+    return best == NULL ? "" : best->name;
+}
+
 /* ---- names ---- */
 
 static json_t *name_to_json(const struct asset_name *n)

@@ -89,6 +89,9 @@ struct wire_asset {
     struct asset_change changes[ASSET_CHANGES_MAX]; /* oldest first */
 };
 
+/* The name to call it by: its own before what others call it, the latest first; "" for none. */
+const char *wire_asset_name(const struct wire_asset *a);
+
 /* JSON text into buf without the final NUL; returns bytes, or 0 when it does not fit. */
 size_t wire_asset_pack(const struct wire_asset *a, void *buf, size_t size);
 /* What is over a cap is refused: no honest agent sends it. 0, or -1 and e. */

@@ -13,6 +13,7 @@
  *   gap EPOCH FROM TO              a batch that is one gap of the flow stream
  *   junk EPOCH FIRST               a sound envelope around a flow record that is none
  *   poison EPOCH FIRST             an alert that unpacks and that the database refuses
+ *   asset EPOCH FIRST JSON         a record of the asset stream, as it is written
  *   broken                         bytes that are no envelope, as a batch of flows
  *   raw SUBJECT TEXT               whatever, wherever
  *   keep JWT                       takes that identity and logs in anew with it
@@ -306,6 +307,17 @@ static void do_poison(struct sim *s, uint64_t epoch, uint64_t first)
     send_batch(s, STREAM_ALERT, epoch, first, 1, &w);
 }
 
+static void do_asset(struct sim *s, const char *line)
+{
+    unsigned long long epoch, first;
+    int used = 0;
+    if (sscanf(line, "asset %llu %llu %n", &epoch, &first, &used) == 2 && used > 0) {
+        struct writer w = writer_of(s->body, sizeof s->body);
+        put_record(&w, line + used, strlen(line + used));
+        send_batch(s, STREAM_ASSET, epoch, first, 1, &w);
+    }
+}
+
 static void do_raw(struct sim *s, const char *line)
 {
     char subject[SUBJECT_SIZE], text[LINE_MAX_LEN];
@@ -338,6 +350,8 @@ static void do_line(struct sim *s, const char *line)
         do_junk(s, a, b);
     } else if (strcmp(word, "poison") == 0) {
         do_poison(s, a, b);
+    } else if (strcmp(word, "asset") == 0) {
+        do_asset(s, line);
     } else if (strcmp(word, "broken") == 0) {
         send_up(s, "b.flow", "no envelope at all", 18);
     } else if (strcmp(word, "raw") == 0) {
