@@ -3,6 +3,7 @@
 #include "agent/capture/source.h"
 #include "agent/detect/detector.h"
 #include "agent/engine_link.h"
+#include "common/bus_url.h"
 #include "common/loopback.h"
 #include "common/wire/subjects.h"
 
@@ -27,10 +28,12 @@ static int check_level(const char *value, struct err *e)
     return 0;
 }
 
-static int check_filter(const char *value, struct err *e)
+static int check_network(const char *value, struct err *e)
 {
-    if (strlen(value) >= SOURCE_FILTER_SIZE) {
-        return err_set(e, ERR_CONFIG, "use at most %d characters", SOURCE_FILTER_SIZE - 1);
+    struct addr_prefix prefix;
+    if (addr_prefix_parse(value, &prefix) != 0) {
+        return err_set(e, ERR_CONFIG,
+                       "is no network; use the form 10.0.0.0/8 with all host bits zero");
     }
     return 0;
 }
@@ -57,6 +60,7 @@ static const struct conf_row rows[] = {
      .type = CONF_LIST,
      .offset = AT(nats_urls),
      .fallback = "nats://127.0.0.1:4222",
+     .check = bus_url_check,
      .help = "Addresses of the centre's NATS servers, nats:// or tls://."},
     {.key = "nats.ca",
      .type = CONF_TEXT,
@@ -76,6 +80,7 @@ static const struct conf_row rows[] = {
      .type = CONF_LIST,
      .offset = AT(capture_sources),
      .fallback = "any",
+     .check = source_check,
      .reloadable = true,
      .help =
          "Interfaces to read (\"eth0\", or \"any\" for all), and capture files as "
@@ -86,7 +91,7 @@ static const struct conf_row rows[] = {
      .type = CONF_TEXT,
      .offset = AT(capture_filter),
      .fallback = "",
-     .check = check_filter,
+     .check = source_check_filter,
      .reloadable = true,
      .help = "Packets to read, in the language of pcap-filter(7); empty: all."},
     {.key = "capture.workers",
@@ -192,6 +197,7 @@ static const struct conf_row rows[] = {
     {.key = "networks.local",
      .type = CONF_LIST,
      .offset = AT(networks_local),
+     .check = check_network,
      .fallback = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 127.0.0.0/8 ::1/128 "
                  "fe80::/10 fc00::/7",
      .reloadable = true,
@@ -304,8 +310,10 @@ enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
 static void check_name(const struct settings *s, struct conf_faults *faults)
 {
-    if (!name_is_valid(s->name)) {
-        conf_fault(faults, "name: \"%s\" is no name; use [a-z0-9][a-z0-9-]{0,62}, such as office-3",
+    if (s->name != NULL && !name_is_valid(s->name)) { /* NULL: a fault already */
+        conf_fault(faults,
+                   "name = %s: is no name; use [a-z0-9][a-z0-9-]{0,62}, such as office-3, or set "
+                   "PICKET_NAME",
                    s->name);
     }
 }
@@ -326,36 +334,26 @@ static void check_sources(const struct settings *s, struct conf_faults *faults)
 {
     const struct conf_list *list = &s->capture_sources;
     if (list->count == 0) {
-        conf_fault(faults, "capture.sources: name at least one interface or file");
+        conf_fault(faults, "capture.sources: empty; name at least one interface or file");
     }
     if (list->count > ENGINE_MAX_SOURCES) {
-        conf_fault(faults, "capture.sources: %zu are too many; at most %d", list->count,
+        conf_fault(faults, "capture.sources: %zu are too many; name at most %d", list->count,
                    ENGINE_MAX_SOURCES);
-    }
-    for (size_t i = 0; i < list->count; i++) {
-        struct err e = {0};
-        if (source_check(list->items[i], &e) != 0) {
-            conf_fault(faults, "capture.sources: %s", e.what);
-        }
     }
 }
 
+/* A word that is no network is a fault already. */
 static void parse_networks(struct settings *s, struct conf_faults *faults)
 {
     const struct conf_list *list = &s->networks_local;
     if (list->count > SETTINGS_MAX_NETWORKS) {
-        conf_fault(faults, "networks.local: %zu are too many; at most %d", list->count,
+        conf_fault(faults, "networks.local: %zu are too many; name at most %d", list->count,
                    SETTINGS_MAX_NETWORKS);
         return;
     }
     for (size_t i = 0; i < list->count; i++) {
         if (addr_prefix_parse(list->items[i], &s->local[s->local_count]) == 0) {
             s->local_count++;
-        } else {
-            conf_fault(faults,
-                       "networks.local: \"%s\" is no network; use the form 10.0.0.0/8 "
-                       "with all host bits zero",
-                       list->items[i]);
         }
     }
 }
@@ -367,10 +365,11 @@ struct settings *settings_load(const char *path, struct conf_faults *faults)
         conf_fault(faults, "no memory for the settings");
         return NULL;
     }
-    int result = conf_load(rows, ROW_COUNT, path, s, faults);
-    if (result == 0) {
+    (void)conf_load(rows, ROW_COUNT, path, s, faults); /* its faults are counted below */
+    if (!faults->no_file) {
         check_name(s, faults);
         check_sources(s, faults);
+        bus_urls_check(&s->nats_urls, faults);
         check_urls(s, faults);
         parse_networks(s, faults);
     }

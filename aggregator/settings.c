@@ -2,6 +2,7 @@
 #include "aggregator/settings.h"
 
 #include "aggregator/store/pg.h"
+#include "common/bus_url.h"
 #include "common/log.h"
 #include "common/loopback.h"
 
@@ -73,6 +74,7 @@ static const struct conf_row rows[] = {
      .type = CONF_LIST,
      .offset = AT(nats_urls),
      .fallback = "nats://127.0.0.1:4222",
+     .check = bus_url_check,
      .help = "Addresses of the NATS servers, nats:// or tls://."},
     {.key = "nats.ca",
      .type = CONF_TEXT,
@@ -156,9 +158,10 @@ int settings_load(struct settings *settings, const char *path, struct conf_fault
     const struct conf_row *table = settings_rows(&count);
     *settings = (struct settings){0};
     (void)conf_load(table, count, path, settings, faults); /* its faults are counted below */
-    if (settings->nats_urls.count == 0) {
-        conf_fault(faults, "nats.urls: empty; name at least one address");
+    if (faults->no_file) {
+        return -1;
     }
+    bus_urls_check(&settings->nats_urls, faults);
     if (settings->http_cert != NULL && settings->http_key != NULL &&
         (settings->http_cert[0] == '\0') != (settings->http_key[0] == '\0')) {
         conf_fault(faults, "http.cert, http.key: one without the other; set both or none");

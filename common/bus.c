@@ -112,8 +112,8 @@ static int copy_urls(struct bus *bus, const struct bus_options *options, struct 
     for (size_t i = 0; i < options->url_count; i++) {
         const char *url = options->urls[i];
         bool tls = strncmp(url, "tls://", 6) == 0;
-        if (!tls && strncmp(url, "nats://", 7) != 0) {
-            return err_set(e, ERR_CONFIG, "\"%s\" is neither nats:// nor tls://", url);
+        if (bus_url_check(url, e) != 0) {
+            return err_wrap(e, "%s", url);
         }
         if (i > 0 && tls != bus->secure) {
             return err_set(e, ERR_CONFIG, "nats:// and tls:// cannot be mixed");

@@ -8,11 +8,12 @@
 #pragma once
 
 #include "common/bus.h"
+#include "common/bus_url.h"
 
 #include <nats/nats.h>
 #include <pthread.h>
 
-enum { BUS_URLS_MAX = 16, BUS_SUBSCRIPTIONS_MAX = 32 };
+enum { BUS_SUBSCRIPTIONS_MAX = 32 };
 
 /* What a caller subscribed to; lives as long as the bus. */
 struct bus_interest {

@@ -197,12 +197,16 @@ static void take_section(struct load *load, unsigned line, char *text)
     cut_comment(text);
     char *name = trim(text);
     size_t len = strlen(name);
-    if (len < 3 || name[len - 1] != ']') {
-        conf_fault(load->faults, "%s:%u: a section is written [name]", load->name, line);
-        return;
+    bool closed = name[len - 1] == ']';
+    if (!closed || len < 3) {
+        char buf[SHOWN_MAX + 1];
+        conf_fault(load->faults, "%s:%u: %s: a section is written [name]", load->name, line,
+                   shown(name, false, buf));
     }
-    name[len - 1] = '\0';
-    load->section = name + 1;
+    if (closed) {
+        name[len - 1] = '\0';
+    }
+    load->section = trim(name + 1); /* what was meant: the keys below are judged by it */
 }
 
 static void take_pair(struct load *load, unsigned line, char *text)
@@ -289,13 +293,14 @@ static void take_environment(struct load *load)
     }
 }
 
-/* Says where a row's text stands: file and line, variable, or default. */
-static void fault_value(struct load *load, size_t at, const char *what)
+/* Says where a row's text stands: file and line, variable, or default. The text is the row's, or
+ * that word of it which is at fault. */
+static void fault_value(struct load *load, size_t at, const char *text, const char *what)
 {
     const struct conf_row *row = &load->rows[at];
     const struct source *source = &load->sources[at];
     char buf[SHOWN_MAX + 1];
-    const char *value = shown(source->text, row->secret, buf);
+    const char *value = shown(text, row->secret, buf);
     if (source->from_env) {
         char name[CONF_ENV_SIZE];
         conf_fault(load->faults, "environment %s: %s = %s: %s",
@@ -315,6 +320,28 @@ static void fault_missing(struct load *load, const struct conf_row *row)
                conf_env_name(row->key, name, sizeof name), row->help);
 }
 
+/* The row's own check of what was read: of a list, each word has its turn. */
+static void check_value(struct load *load, size_t at, const void *settings)
+{
+    const struct conf_row *row = &load->rows[at];
+    struct err e = {0};
+    if (row->check == NULL) {
+        return;
+    }
+    if (row->type != CONF_LIST) {
+        if (row->check(load->sources[at].text, &e) != 0) {
+            fault_value(load, at, load->sources[at].text, e.what);
+        }
+        return;
+    }
+    const struct conf_list *list = (const void *)((const char *)settings + row->offset);
+    for (size_t i = 0; i < list->count; i++) {
+        if (row->check(list->items[i], &e) != 0) {
+            fault_value(load, at, list->items[i], e.what);
+        }
+    }
+}
+
 static void read_values(struct load *load, void *settings)
 {
     for (size_t i = 0; i < load->count; i++) {
@@ -325,13 +352,14 @@ static void read_values(struct load *load, void *settings)
             continue;
         }
         if (control_character(text, strlen(text)) >= 0) {
-            fault_value(load, i, "holds a control character; remove it");
+            fault_value(load, i, text, "holds a control character; remove it");
             continue;
         }
         struct err e = {0};
-        if (conf_value_read(row, text, settings, &e) != 0 ||
-            (row->check != NULL && row->check(text, &e) != 0)) {
-            fault_value(load, i, e.what);
+        if (conf_value_read(row, text, settings, &e) != 0) {
+            fault_value(load, i, text, e.what);
+        } else {
+            check_value(load, i, settings);
         }
     }
 }
@@ -421,6 +449,7 @@ int conf_load(const struct conf_row *rows, size_t count, const char *path, void 
     size_t len = 0;
     char *text = read_file(path, &len, faults);
     if (text == NULL) {
+        faults->no_file = true;
         return -1;
     }
     int result = conf_load_text(rows, count, path, text, len, settings, faults);

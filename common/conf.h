@@ -38,14 +38,16 @@ struct conf_row {
     const char *fallback; /* default as text; NULL: the key is required */
     int64_t min, max;     /* for numbers; 0,0: no limits */
     bool reloadable;
-    bool secret;                                    /* masked by --print-config */
-    const char *help;                               /* one sentence, with unit */
-    int (*check)(const char *value, struct err *e); /* further check of the text, or NULL */
+    bool secret;      /* masked by --print-config */
+    const char *help; /* one sentence, with unit */
+    /* Further check of the text, or of each word of a list; NULL for none. */
+    int (*check)(const char *value, struct err *e);
 };
 
 struct conf_faults {
     unsigned count;
-    char *text; /* one fault a line; owned */
+    char *text;   /* one fault a line; owned */
+    bool no_file; /* nothing was loaded, so that nothing else can be said */
 };
 
 /*

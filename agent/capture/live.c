@@ -12,7 +12,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { BLOCK_TIMEOUT_MS = 15 }; /* how long the kernel may gather packets before it tells us */
+enum {
+    BLOCK_TIMEOUT_MS = 15, /* how long the kernel may gather packets before it tells us */
+    SNAPLEN_ANY = 262144,  /* libpcap's own most, for filters that are only tried */
+};
 
 struct live_source {
     struct source head;
@@ -124,6 +127,37 @@ static int set_filter(pcap_t *pcap, const char *text, struct err *e)
     int result = pcap_setfilter(pcap, &program);
     pcap_freecode(&program);
     return result == 0 ? 0 : err_set(e, ERR_IO, "capture.filter: %s", pcap_geterr(pcap));
+}
+
+/* Whether the filter compiles for packets of this link type; else libpcap's words. */
+static int try_filter(const char *filter, int link_type, struct err *e)
+{
+    struct bpf_program program;
+    pcap_t *pcap = pcap_open_dead(link_type, SNAPLEN_ANY);
+    if (pcap == NULL) {
+        return err_set(e, ERR_NOMEM, "could not be compiled: memory is short");
+    }
+    int result = pcap_compile(pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN);
+    if (result == 0) {
+        pcap_freecode(&program);
+    } else {
+        (void)err_set(e, ERR_CONFIG, "is no filter: %s; see pcap-filter(7)", pcap_geterr(pcap));
+    }
+    pcap_close(pcap);
+    return result == 0 ? 0 : -1;
+}
+
+int source_check_filter(const char *filter, struct err *e)
+{
+    if (strlen(filter) >= SOURCE_FILTER_SIZE) {
+        return err_set(e, ERR_CONFIG, "is too long; use at most %d characters",
+                       SOURCE_FILTER_SIZE - 1);
+    }
+    /* What "any" gives has no Ethernet header, and some filters are about just that. */
+    struct err other;
+    return try_filter(filter, DLT_EN10MB, e) == 0 || try_filter(filter, DLT_LINUX_SLL2, &other) == 0
+               ? 0
+               : -1;
 }
 
 /* Workers of one interface form a group; the kernel keeps each flow with one of them. */

@@ -88,16 +88,13 @@ static int parse_file(const char *word, struct file_word *file, struct err *e)
     size_t len = strcspn(path, "?");
     *file = (struct file_word){.pace = 1};
     if (len == 0 || len >= sizeof file->path) {
-        return err_set(e, ERR_CONFIG, "\"%s\": a path of 1 to %zu characters is wanted", word,
+        return err_set(e, ERR_CONFIG, "has no path, or a longer one than %zu characters",
                        sizeof file->path - 1);
     }
     copy_cut(file->path, sizeof file->path, path, len);
     label_of_path(file->path, file->label);
     const char *options = path + len;
-    if (*options == '?' && parse_options(options + 1, file, e) != 0) {
-        return err_wrap(e, "\"%s\"", word);
-    }
-    return 0;
+    return *options == '?' ? parse_options(options + 1, file, e) : 0;
 }
 
 int source_check(const char *word, struct err *e)
@@ -107,7 +104,10 @@ int source_check(const char *word, struct err *e)
         return parse_file(word, &file, e);
     }
     if (word[0] == '\0' || strlen(word) >= IF_NAMESIZE) {
-        return err_set(e, ERR_CONFIG, "\"%s\" is no name of an interface", word);
+        return err_set(
+            e, ERR_CONFIG,
+            "is no name of an interface, which has 1 to %d characters; a file is file:PATH",
+            IF_NAMESIZE - 1);
     }
     return 0;
 }
@@ -126,6 +126,7 @@ char *source_label(const char *word, char *buf)
 struct source *source_open(const char *word, const struct source_options *options, struct err *e)
 {
     if (source_check(word, e) != 0) {
+        (void)err_wrap(e, "\"%s\"", word); /* -1, which is said by NULL here */
         return NULL;
     }
     if (!source_is_file(word)) {

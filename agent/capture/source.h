@@ -72,6 +72,8 @@ struct source_options {
 struct source *source_open(const char *word, const struct source_options *options, struct err *e);
 /* Checks the form of such a word without opening it, for --check-config. 0, or -1 and e. */
 int source_check(const char *word, struct err *e);
+/* Checks that libpcap understands a filter, likewise. */
+int source_check_filter(const char *filter, struct err *e);
 /* True when the word names a file. */
 bool source_is_file(const char *word);
 /* The label that the word's records will carry. Returns buf of SOURCE_LABEL_SIZE. */

@@ -38,7 +38,8 @@ static const struct conf_row rows[] = {
      .type = CONF_LIST,
      .offset = AT(urls),
      .fallback = "a b",
-     .help = "Where."},
+     .help = "Where.",
+     .check = check_name},
     {.key = "fast", .type = CONF_BOOL, .offset = AT(fast), .fallback = "no", .help = "Fast|slow."},
     {.key = "engine.workers",
      .type = CONF_INT,
@@ -96,14 +97,19 @@ static int load(const char *text)
     return conf_load_text(rows, ROWS, "x.conf", text, strlen(text), &settings, &faults);
 }
 
-static void assert_fault(const char *text, const char *fault)
+static void assert_faults(const char *text, unsigned count, const char *fault)
 {
     assert_int_equal(load(text), -1);
     if (faults.text == NULL || strcmp(faults.text, fault) != 0) {
         print_error("wanted: %sgot:    %s", fault, faults.text);
     }
     assert_string_equal(faults.text, fault);
-    assert_int_equal(faults.count, 1);
+    assert_int_equal(faults.count, count);
+}
+
+static void assert_fault(const char *text, const char *fault)
+{
+    assert_faults(text, 1, fault);
 }
 
 /* The printed form as a string of the heap. */
@@ -226,7 +232,7 @@ static void a_line_that_is_no_pair_is_a_fault(void **state)
 static void an_open_section_is_a_fault(void **state)
 {
     (void)state;
-    assert_fault("name = a\n[nats\n", "x.conf:2: a section is written [name]\n");
+    assert_fault("name = a\n[nats\n", "x.conf:2: [nats: a section is written [name]\n");
 }
 
 static void an_open_quote_is_a_fault(void **state)
@@ -257,6 +263,22 @@ static void the_row_s_own_check_is_asked(void **state)
 {
     (void)state;
     assert_fault("name = a*\n", "x.conf:1: name = a*: holds a star; leave it out\n");
+}
+
+static void each_word_of_a_list_is_checked_on_its_own(void **state)
+{
+    (void)state;
+    assert_faults("name = a\n[nats]\nurls = x*, y, z*\n", 2,
+                  "x.conf:3: nats.urls = x*: holds a star; leave it out\n"
+                  "x.conf:3: nats.urls = z*: holds a star; leave it out\n");
+}
+
+static void the_keys_below_a_broken_section_are_judged_by_what_was_meant(void **state)
+{
+    (void)state;
+    assert_faults("name = a\n[engine\nworkers = 2\nbeat = 1d\n", 2,
+                  "x.conf:2: [engine: a section is written [name]\n"
+                  "x.conf:4: engine.beat = 1d: is out of range; choose from 100ms to 1m\n");
 }
 
 static void a_secret_is_never_repeated(void **state)
@@ -436,6 +458,8 @@ int main(void)
         LOADING(a_control_character_is_a_fault),
         LOADING(a_control_character_in_a_variable_is_a_fault),
         LOADING(the_row_s_own_check_is_asked),
+        LOADING(each_word_of_a_list_is_checked_on_its_own),
+        LOADING(the_keys_below_a_broken_section_are_judged_by_what_was_meant),
         LOADING(a_secret_is_never_repeated),
         LOADING(a_long_value_is_cut_in_its_fault),
         LOADING(the_printed_form_says_what_was_loaded),
