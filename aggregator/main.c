@@ -16,9 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, OPEN_FILES = 16384 };
 
 enum what { RUN, CHECK_CONFIG, PRINT_CONFIG, PRINT_MARKDOWN };
 
@@ -168,6 +169,18 @@ static void block_signals(sigset_t *signals)
     (void)sigaction(SIGPIPE, &ignore, NULL);
 }
 
+/* Sockets of the console are many; the usual soft limit of 1024 is for programs with select. */
+static void raise_open_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < OPEN_FILES) {
+        limit.rlim_cur = limit.rlim_max < OPEN_FILES ? limit.rlim_max : OPEN_FILES;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+            log_warn(NULL, "cannot raise the limit of open files");
+        }
+    }
+}
+
 static int run(const struct settings *settings, const struct options *o, struct notify *notify)
 {
     sigset_t signals;
@@ -176,6 +189,7 @@ static int run(const struct settings *settings, const struct options *o, struct 
     (void)log_level_parse(settings->log_level, &level); /* checked with the settings */
     log_set_level(level);
     block_signals(&signals);
+    raise_open_files();
     if (pg_conninfo_is_unchecked(settings->database_url)) {
         log_warn(NULL, "database.url leads to another machine without sslmode=verify-full: who is "
                        "between may read and change everything");

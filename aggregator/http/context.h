@@ -1,6 +1,7 @@
 /* What the files of this folder share about the running server. Nobody outside includes it. */
 #pragma once
 
+#include "aggregator/http/crowd.h"
 #include "aggregator/http/server.h"
 
 #include "common/table.h"
@@ -34,6 +35,7 @@ struct http_server {
     atomic_bool stopping;    /* set by http_server_close, read by the thread */
     uint64_t last_id;        /* of an exchange; the server's thread only */
     struct table *exchanges; /* of struct exchange_entry, by id; the server's thread only */
+    struct crowd crowd;      /* the server's thread only */
     struct http_stats stats;
     pthread_mutex_t reply_lock;
     struct http_response *replies; /* behind reply_lock: newest first */
@@ -66,6 +68,13 @@ int answer_write_headers(const struct http_server *server, struct lws *wsi,
 int answer_write_whole(struct http_server *server, struct lws *wsi,
                        const struct http_response *response, uint64_t id);
 void answer_count(struct http_server *server, unsigned status);
+
+/* The connection waits for a request, anew or for the first time. */
+void server_wait(struct http_server *server, struct lws *wsi);
+/* Its request is whole, or it is a WebSocket. */
+void server_wait_over(struct http_server *server, struct lws *wsi);
+/* It ends. */
+void server_forget(struct http_server *server, struct lws *wsi);
 
 /* Call-backs of libwebsockets: transactions (also wakes), and WebSockets. */
 int exchange_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,

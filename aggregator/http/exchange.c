@@ -123,6 +123,7 @@ static int hand_over(struct http_server *server, struct exchange *exchange)
 {
     struct http_request *request = exchange->request;
     exchange->request = NULL;
+    server_wait_over(server, exchange->wsi);
     lws_set_timeout(exchange->wsi, PENDING_TIMEOUT_USER_OK, WAIT_SECONDS);
     server->handlers.request(server->handlers.arg, request);
     return 0;
@@ -310,6 +311,7 @@ static int writable(struct http_server *server, struct exchange *exchange)
     if (exchange->last) {
         return -1;
     }
+    server_wait(server, wsi); /* for the next request */
     return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
 }
 
@@ -352,12 +354,27 @@ static int confirm_upgrade(struct http_server *server, struct lws *wsi, const ch
     return result;
 }
 
+/* What a client sends after it was hung up on. */
+static bool comes_too_late(const struct http_server *server, struct lws *wsi,
+                           enum lws_callback_reasons reason)
+{
+    bool input = reason == LWS_CALLBACK_HTTP || reason == LWS_CALLBACK_HTTP_BODY ||
+                 reason == LWS_CALLBACK_HTTP_BODY_COMPLETION ||
+                 reason == LWS_CALLBACK_HTTP_CONFIRM_UPGRADE;
+    return input && crowd_is_doomed(&server->crowd, wsi);
+}
+
 int exchange_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                       size_t len)
 {
     struct exchange **state = user;
     struct http_server *server = server_of(wsi);
+    if (comes_too_late(server, wsi, reason)) {
+        return -1;
+    }
     switch (reason) {
+    case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED: server_wait(server, wsi); return 0;
+    case LWS_CALLBACK_WSI_DESTROY: server_forget(server, wsi); return 0;
     case LWS_CALLBACK_HTTP: return begin(server, wsi, state);
     case LWS_CALLBACK_HTTP_BODY: return take_body(*state, in, len);
     case LWS_CALLBACK_HTTP_BODY_COMPLETION: return body_complete(server, *state);

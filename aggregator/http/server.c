@@ -2,6 +2,7 @@
 #include "aggregator/http/server.h"
 
 #include "aggregator/http/context.h"
+#include "common/clock.h"
 
 #define LOG_MODULE "http"
 #include "common/log.h"
@@ -18,6 +19,7 @@ enum {
     KEEP_ALIVE_SECONDS = 60,
     PING_SECONDS = 20,    /* of silence on a WebSocket before we ask */
     HANG_UP_SECONDS = 45, /* of silence before we close it */
+    REQUEST_MS = 70000,   /* for a whole request with its body, or for the next one to begin */
 };
 
 static void write_log(int level, const char *line)
@@ -30,11 +32,43 @@ static void write_log(int level, const char *line)
     }
 }
 
+static uint64_t now_ms(void)
+{
+    return clock_mono_ns() / 1000000;
+}
+
+static void show_crowd(struct http_server *server)
+{
+    http_stat_set(&server->stats.waiting, server->crowd.waiting.count);
+    http_stat_set(&server->stats.hung_up, server->crowd.hung_up);
+}
+
+void server_wait(struct http_server *server, struct lws *wsi)
+{
+    crowd_enter(&server->crowd, wsi, now_ms());
+    show_crowd(server);
+}
+
+void server_wait_over(struct http_server *server, struct lws *wsi)
+{
+    crowd_leave(&server->crowd, wsi);
+    show_crowd(server);
+}
+
+void server_forget(struct http_server *server, struct lws *wsi)
+{
+    crowd_forget(wsi);
+    show_crowd(server);
+}
+
 static void tick(lws_sorted_usec_list_t *sul)
 {
     const struct ticker *ticker = (const struct ticker *)sul; /* its first member */
     struct http_server *server = ticker->server;
     lws_sul_schedule(server->lws, 0, sul, tick, HTTP_TICK_MS * LWS_US_PER_MS);
+    uint64_t now = now_ms();
+    crowd_hang_up(&server->crowd, now > REQUEST_MS ? now - REQUEST_MS : 0);
+    show_crowd(server);
     server->handlers.tick(server->handlers.arg);
 }
 

@@ -56,6 +56,7 @@ static int opened(struct http_server *server, struct lws *wsi, struct http_socke
         return -1;
     }
     *place = socket;
+    server_wait_over(server, wsi);
     limit_send_buffer(wsi);
     http_stat_add(&server->stats.sockets, 1);
     http_stat_add(&server->stats.sockets_opened, 1);
@@ -155,6 +156,7 @@ int socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     struct http_socket **place = user;
     struct http_server *server = server_of(wsi);
     switch (reason) {
+    case LWS_CALLBACK_WSI_DESTROY: server_forget(server, wsi); return 0;
     case LWS_CALLBACK_ESTABLISHED: return opened(server, wsi, place);
     case LWS_CALLBACK_RECEIVE: return *place != NULL ? received(server, *place, in, len) : -1;
     case LWS_CALLBACK_SERVER_WRITEABLE: return *place != NULL ? writable(server, *place) : -1;

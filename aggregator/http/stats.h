@@ -15,6 +15,8 @@
     S(bytes_sent, counter, "Bytes of headers and bodies of answers")                               \
     S(answers_late, counter, "Answers whose client had gone by then")                              \
     S(exchanges, gauge, "Requests under way")                                                      \
+    S(waiting, gauge, "Connections that ask for nothing, or whose request is still coming")        \
+    S(hung_up, counter, "Of those, hung up on: to make room, or since they took too long")         \
     S(sockets, gauge, "WebSockets open")                                                           \
     S(sockets_opened, counter, "WebSockets opened")                                                \
     S(frames_sent, counter, "Frames sent on WebSockets")                                           \
@@ -29,6 +31,11 @@ struct http_stats {
 static inline void http_stat_add(_Atomic uint64_t *stat, uint64_t n)
 {
     atomic_fetch_add_explicit(stat, n, memory_order_relaxed);
+}
+
+static inline void http_stat_set(_Atomic uint64_t *stat, uint64_t n)
+{
+    atomic_store_explicit(stat, n, memory_order_relaxed);
 }
 
 static inline void http_stat_sub(_Atomic uint64_t *stat, uint64_t n)
