@@ -56,11 +56,12 @@ make_database() {
 # Keys, first login and tokens; the database runs meanwhile under a supervisor of its own, which
 # ends with this script whatever ends it.
 make_centre() {
-    local name password_file=$state/centre/login.password supervisor
+    local password_file=$state/centre/login.password supervisor
+    local self=$BASHPID # a command in the background would expand it to its own
     as_user "$state/programs/picketctl" init --dir "$state/centre"
     as_user tee "$state/centre/nats/centre.conf" <"$top/deploy/nats/centre.conf" >/dev/null
     process_postgres >"$state/run/setup.list"
-    "$state/programs/picket-demo-supervisor" --with-parent --run "$state/run" \
+    "$state/programs/picket-demo-supervisor" --with-parent "$self" --run "$state/run" \
         "$state/run/setup.list" 9>&- &
     supervisor=$!
     wait_for_database
@@ -195,20 +196,32 @@ write_configuration() {
     echo ready >"$state/run/ready.text"
 }
 
+# A second Ctrl-C changes nothing, so it says nothing.
+end_all() {
+    trap '' INT TERM HUP
+    ending=yes
+    printf '\nEnding all of it\n'
+    kill -TERM "$supervisor" 2>/dev/null || true
+}
+
 # Starts everything, passing on what the supervisor says until it says that all is ready.
 start_all() {
     local line
-    exec 7< <(exec "$state/programs/picket-demo-supervisor" --with-parent \
+    exec 7< <(exec "$state/programs/picket-demo-supervisor" --with-parent $$ \
         --ready-text "$state/run/ready.text" --run "$state/run" "$state/run/list" 2>&1)
     supervisor=$!
     echo $supervisor >"$state/run/supervisor.pid"
-    trap 'kill -TERM $supervisor 2>/dev/null || true' INT TERM HUP EXIT
+    trap end_all INT TERM HUP
+    trap 'kill -TERM $supervisor 2>/dev/null || true' EXIT
     while read -r line <&7; do
         if [ "$line" = ready ]; then
             return 0
         fi
         printf '  %s\n' "$line"
     done
+    if [ -n "${ending:-}" ]; then
+        exit 130
+    fi
     give_up "The demo did not start; the logs are in $state/logs"
 }
 
@@ -240,5 +253,8 @@ follow_until_end() {
     wait "$supervisor" || status=$?
     trap - EXIT
     rm -f "$state/url" "$state/run/supervisor.pid"
+    if [ $status -gt 128 ]; then
+        give_up "The demo's supervisor was killed, and all that it had started ended with it."
+    fi
     return $status
 }

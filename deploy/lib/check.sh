@@ -15,12 +15,24 @@ json() {
     /usr/bin/python3 -c 'import json, sys; a = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"
 }
 
+# One line an instance: its name, its state, why, and the rate of what it sees.
+print_instances() {
+    check_get fleet | /usr/bin/python3 -c 'import json, sys
+for i in json.load(sys.stdin)["instances"]:
+    rate = "no rate yet" if i["throughput_bps"] is None else "{:.0f} bit/s".format(i["throughput_bps"])
+    print("  {:16} {:12} {}".format(i["name"], i["state"], "; ".join([*i["reasons"], rate])))'
+}
+
 # within SECONDS WHAT COMMAND...: tries until the command succeeds, or gives the reason and fails.
 within() {
     local limit=$1 what=$2 until
     shift 2
     until=$(($(now_ms) + limit * 1000))
     while ! "$@" 2>/dev/null; do
+        if [ -n "${ending:-}" ]; then
+            check_reason="ended from outside while waiting for: $what"
+            return 1
+        fi
         if [ "$(now_ms)" -gt "$until" ]; then
             check_reason="not within $limit s: $what"
             return 1
@@ -108,8 +120,8 @@ check_all() {
         "$(seconds_of $(($(now_ms) - begun - downloads_ms)))" "$(seconds_of "$downloads_ms")"
     check_steps || status=1
     if [ $status -ne 0 ]; then
-        printf '\nInstances: %s\n' "$(check_get fleet | json \
-            '{i["name"]: (i["state"], i["reasons"], i["throughput_bps"]) for i in a["instances"]}')"
+        printf '\nThe instances at the end:\n'
+        print_instances || echo '  the API does not answer'
     fi
     check_end || status=1
     rm -rf "$check_dir"

@@ -34,13 +34,19 @@ step() {
 
 choose_state() {
     local home=${XDG_STATE_HOME:-}
-    if [ -z "$home" ]; then
+    if [ "${home:0:1}" != / ]; then # the specification wants another to be ignored
         if [ "$(id -u)" -eq 0 ]; then home=/var/lib; else home=$HOME/.local/state; fi
     fi
     state=$home/picket-demo
     # PostgreSQL's socket is in there, and the path of a socket has 107 characters.
     if [ ${#state} -gt 80 ]; then
-        give_up "The path of the state folder is too long for a socket: $state"
+        give_up "The path of the state folder is too long for a socket: $state
+Set XDG_STATE_HOME to a shorter one."
+    fi
+    # It stands in connection strings, in settings and in the list of processes as it is.
+    if [[ $state =~ [^A-Za-z0-9/._+@-] ]]; then
+        give_up "The path of the state folder has signs other than letters, digits and /._+@-: $state
+Set XDG_STATE_HOME to another one."
     fi
 }
 

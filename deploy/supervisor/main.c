@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -38,7 +39,7 @@ struct supervisor {
 
 static void usage(FILE *out)
 {
-    fputs("usage: picket-demo-supervisor [--with-parent] [--ready-text FILE] --run DIR LIST\n"
+    fputs("usage: picket-demo-supervisor [--with-parent PID] [--ready-text FILE] --run DIR LIST\n"
           "\n"
           "LIST has one section a process, started in this order and stopped in the reverse:\n"
           "  [NAME]\n"
@@ -272,27 +273,27 @@ static void prepare(struct supervisor *s)
     }
 }
 
-/* Stops in good order when the parent dies; 1 is init, which means it has died already. */
-static void follow_parent(void)
+/* Stops in good order when the parent dies; which is told, as in a container it may be 1. */
+static void follow_parent(const char *pid)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() == 1) {
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != (pid_t)strtol(pid, NULL, 10)) {
         process_die("the parent is gone");
     }
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"with-parent", no_argument, NULL, 'p'},
+    static const struct option options[] = {{"with-parent", required_argument, NULL, 'p'},
                                             {"ready-text", required_argument, NULL, 't'},
                                             {"run", required_argument, NULL, 'r'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     static struct supervisor s;
     const char *ready_text = NULL;
-    bool with_parent = false;
+    const char *parent = NULL;
     for (int c = 0; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (c == 'p') {
-            with_parent = true;
+            parent = optarg;
         } else if (c == 't') {
             ready_text = optarg;
         } else if (c == 'r') {
@@ -308,8 +309,8 @@ int main(int argc, char **argv)
     }
     s.count = process_list_read(argv[optind], s.list);
     prepare(&s);
-    if (with_parent) {
-        follow_parent();
+    if (parent != NULL) {
+        follow_parent(parent);
     }
     int status = 0;
     if (start_all(&s, &status)) {

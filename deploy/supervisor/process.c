@@ -38,7 +38,8 @@ static int become_user(const struct process *p)
     return p->net_raw ? grant_net_raw() : 0;
 }
 
-/* The child's side of fork. Its own process group keeps the terminal's Ctrl-C from it. */
+/* The child's side of fork. Its own process group keeps the terminal's Ctrl-C from it; a plain
+ * user may not be able to look into the folder that the supervisor was started in. */
 __attribute__((noreturn)) static void run_child(const struct process *p, const sigset_t *mask,
                                                 pid_t parent)
 {
@@ -46,7 +47,8 @@ __attribute__((noreturn)) static void run_child(const struct process *p, const s
     int log = p->log == NULL ? STDERR_FILENO
                              : open(p->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (null < 0 || log < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
-        dup2(log, STDERR_FILENO) < 0 || setpgid(0, 0) != 0 || become_user(p) != 0) {
+        dup2(log, STDERR_FILENO) < 0 || setpgid(0, 0) != 0 || become_user(p) != 0 ||
+        chdir("/") != 0) {
         fprintf(stderr, "supervisor: cannot prepare %s: %s\n", p->name, strerrordesc_np(errno));
         _exit(127);
     }

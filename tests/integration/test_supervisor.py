@@ -167,7 +167,7 @@ def test_kill_minus_nine_of_the_supervisor_leaves_nothing(supervise, tmp_path):
 
 def test_with_parent_the_supervisor_ends_when_its_parent_dies(supervise, tmp_path):
     (tmp_path / "list").write_text("[one]\ncommand = /bin/sleep\nargument = 300\n")
-    shell_child = subprocess.Popen(["/bin/sh", "-c", f"{SUPERVISOR} --with-parent --run {tmp_path}"
+    shell_child = subprocess.Popen(["/bin/sh", "-c", f"{SUPERVISOR} --with-parent $$ --run {tmp_path}"
                                     f" {tmp_path}/list & wait"], stdout=subprocess.DEVNULL)
     pid = int(wait_for(lambda: (tmp_path / "one.pid").exists()
                        and (tmp_path / "one.pid").read_text(), 5, "it runs"))
