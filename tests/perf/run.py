@@ -102,20 +102,6 @@ cap = 64MiB
     return pss, share
 
 
-def note(lines):
-    """Appends the figures with date, machine and commit."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
-                            cwd=HERE).stdout.strip() or "no commit"
-    path = pathlib.Path(HERE).parents[1] / "docs/measurements.md"
-    if not path.exists():
-        path.write_text("# Measurements\n\nAppended by `tests/run long NAME`. Ratios of one run can "
-                        "be trusted, absolute figures are their machine's.\n")
-    with open(path, "a") as out:
-        out.write(f"\n## perf, {datetime.date.today()}, {commit}\n\n{os.cpu_count()} cores, "
-                  f"{platform.machine()}, Linux {platform.release().split('-')[0]}\n\n")
-        out.writelines(f"- {line}\n" for line in lines)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("agent")
@@ -147,7 +133,7 @@ def main():
         f"{share * 100:.2f} % of a core over {args.idle} s",
     ]
     print("\n".join(lines))
-    note(lines)
+    note("perf", lines)
     sys.exit(0 if ratio <= args.most else 1)
 
 
