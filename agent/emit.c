@@ -1,6 +1,7 @@
 #include "agent/emit.h"
 
-#include <string.h>
+#include "agent/flow/quality.h"
+
 #include <unistd.h>
 
 #define WAKE_PERIOD_NS 20000000ull /* control drains in bigger gulps, and no record waits long */
@@ -18,10 +19,7 @@ void emit_risks(struct emitter *em, struct flow *f, uint64_t now_ns)
     r->new_risks = f->risks & ~f->risks_told;
     r->kind = RECORD_RISK;
     flow_fill_totals(em->table, f, em->labels[f->source], &r->flow);
-    memset(r->flow.bytes, 0, sizeof r->flow.bytes);
-    memset(r->flow.packets, 0, sizeof r->flow.packets);
-    memset(r->flow.retransmitted, 0, sizeof r->flow.retransmitted);
-    memset(r->flow.out_of_order, 0, sizeof r->flow.out_of_order);
+    flow_clear_deltas(&r->flow);
     r->flow.final = false;
     ring_commit(em->lane->flows);
     f->risks_told = f->risks;
@@ -36,12 +34,13 @@ bool emit_flow(struct emitter *em, struct flow *f, uint64_t now_ns)
     if (r == NULL) {
         return false;
     }
+    flow_quality_settle(em->table, f, now_ns);
     r->at_ns = now_ns;
     r->new_risks = 0;
     r->kind = RECORD_FLOW;
     flow_fill_record(em->table, f, em->labels[f->source], &r->flow);
     ring_commit(em->lane->flows);
-    flow_mark_reported(f, now_ns);
+    flow_mark_reported(em->table, f, now_ns);
     em->pending = true;
     return true;
 }

@@ -13,7 +13,7 @@
 struct emitter {
     struct engine_lane *lane;
     int to_control; /* eventfd */
-    const struct flow_table *table;
+    struct flow_table *table;
     const char *labels[ENGINE_MAX_SOURCES]; /* names of the sources by index; borrowed */
     uint64_t told_ns;                       /* when control was last woken */
     bool pending;                           /* records wait that control has not been woken for */

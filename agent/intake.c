@@ -35,6 +35,11 @@ bool intake_check_flow(struct flow_record *r)
     if (r->last_ns < r->first_ns) {
         r->last_ns = r->first_ns; /* packet times may step back; a duration may not */
     }
+    for (unsigned dir = 0; dir < 2; dir++) {
+        if (r->quality_class >= QUALITY_CLASSES || !quality_is_sound(&r->quality[dir])) {
+            return false;
+        }
+    }
     bool_clean(&r->final);
     bool_clean(&r->truncated);
     field_clean(r->source, sizeof r->source);

@@ -6,6 +6,7 @@
 #include "agent/read.h"
 
 #include "agent/decode/packet.h"
+#include "agent/rows_quality.h"
 #include "agent/settings.h"
 #include "agent/worker.h"
 #include "common/alert_kinds.h"
@@ -54,6 +55,9 @@ static int add_record(struct reading *r, const struct flow_record *news)
         return -1;
     }
     struct flow_record sum = *news;
+    if (f->flow_id != 0) {
+        flow_record_add_quality(f, &sum);
+    }
     for (unsigned dir = 0; dir < 2; dir++) {
         sum.bytes[dir] += f->bytes[dir];
         sum.packets[dir] += f->packets[dir];
@@ -178,6 +182,9 @@ static json_t *row_of(const struct flow_record *f)
     set_pair(row, "retransmitted", f->retransmitted[0], f->retransmitted[1]);
     set_pair(row, "out_of_order", f->out_of_order[0], f->out_of_order[1]);
     set_pair(row, "tcp_flags", f->tcp_flags[0], f->tcp_flags[1]);
+    json_t *quality = row_of_quality(f);
+    (void)json_object_update(row, quality); /* fails only without memory */
+    json_decref(quality);
     json_t *rest =
         json_pack("{sI sI so ss ss}", "handshake_client_us", (json_int_t)f->handshake_client_us,
                   "handshake_server_us", (json_int_t)f->handshake_server_us, "risks",
@@ -208,10 +215,12 @@ static void print_row(const struct flow_record *f)
     (void)snprintf(ends, sizeof ends, "%s:%u > %s:%u",
                    addr_format(f->key.family, &f->key.client, client), f->key.client_port,
                    addr_format(f->key.family, &f->key.server, server), f->key.server_port);
-    printf("%-6s %-48s %-18s %12" PRIu64 " %9" PRIu64 " %-9s %s %s\n",
+    char quality[64];
+    text_of_quality(f, quality, sizeof quality);
+    printf("%-6s %-48s %-18s %12" PRIu64 " %9" PRIu64 " %-9s %-30s %s %s\n",
            transport_name(f->key.protocol, number, sizeof number), ends, f->app,
            f->bytes[0] + f->bytes[1], f->packets[0] + f->packets[1], flow_status_name(f->status),
-           f->host, f->info);
+           quality, f->host, f->info);
 }
 
 static void print_table(struct reading *r, unsigned top)
@@ -223,8 +232,9 @@ static void print_table(struct reading *r, unsigned top)
            atomic_load(&stats->undecoded), atomic_load(&stats->flows_refused),
            atomic_load(&stats->dpi_refused));
     if (top > 0) {
-        printf("%-6s %-48s %-18s %12s %9s %-9s %s\n", "proto", "client > server", "application",
-               "bytes", "packets", "status", "host and what");
+        printf("%-6s %-48s %-18s %12s %9s %-9s %-30s %s\n", "proto", "client > server",
+               "application", "bytes", "packets", "status", "quality: sent / received",
+               "host and what");
         qsort(r->flows, r->count, sizeof *r->flows, by_bytes);
     }
     for (size_t i = 0; i < r->count && i < top; i++) {

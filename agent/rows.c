@@ -1,5 +1,6 @@
 #include "agent/rows.h"
 
+#include "agent/rows_quality.h"
 #include "common/alert_kinds.h"
 #include "common/clock.h"
 #include "common/wire/fields.h"
@@ -22,11 +23,6 @@ static json_t *number_of(uint64_t value)
 static json_t *text_or_null(const char *text)
 {
     return text[0] == '\0' ? NULL : fields_string(text);
-}
-
-static json_t *number_or_null(uint64_t value)
-{
-    return value == 0 ? NULL : number_of(value);
 }
 
 static json_t *mac_or_null(const struct mac *mac)
@@ -120,14 +116,12 @@ static json_t *flow_tcp(const struct flow_record *r)
 {
     uint64_t again = (uint64_t)r->retransmitted[DIR_C2S] + r->retransmitted[DIR_S2C];
     uint64_t late = (uint64_t)r->out_of_order[DIR_C2S] + r->out_of_order[DIR_S2C];
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o*, s:o*}", "retransmitted",
-                     number_of(again), "retransmitted_c2s", number_of(r->retransmitted[DIR_C2S]),
-                     "retransmitted_s2c", number_of(r->retransmitted[DIR_S2C]), "out_of_order",
-                     number_of(late), "out_of_order_c2s", number_of(r->out_of_order[DIR_C2S]),
-                     "out_of_order_s2c", number_of(r->out_of_order[DIR_S2C]), "tcp_flags_c2s",
-                     (int)r->tcp_flags[DIR_C2S], "tcp_flags_s2c", (int)r->tcp_flags[DIR_S2C],
-                     "rtt_client_us", number_or_null(r->handshake_client_us), "rtt_server_us",
-                     number_or_null(r->handshake_server_us));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i}", "retransmitted", number_of(again),
+                     "retransmitted_c2s", number_of(r->retransmitted[DIR_C2S]), "retransmitted_s2c",
+                     number_of(r->retransmitted[DIR_S2C]), "out_of_order", number_of(late),
+                     "out_of_order_c2s", number_of(r->out_of_order[DIR_C2S]), "out_of_order_s2c",
+                     number_of(r->out_of_order[DIR_S2C]), "tcp_flags_c2s",
+                     (int)r->tcp_flags[DIR_C2S], "tcp_flags_s2c", (int)r->tcp_flags[DIR_S2C]);
 }
 
 json_t *row_of_flow(const struct live_flow *flow)
@@ -137,7 +131,7 @@ json_t *row_of_flow(const struct live_flow *flow)
     if (flow->record.key.protocol == IPPROTO_TCP) {
         row = joined(row, flow_tcp(&flow->record));
     }
-    return row;
+    return joined(row, row_of_quality(&flow->record));
 }
 
 /* "tcp/443", the first seen first. */

@@ -13,6 +13,7 @@
 #include "agent/decode/fragment.h"
 #include "agent/emit.h"
 #include "agent/flow/expire.h"
+#include "agent/flow/quality.h"
 #include "agent/questions.h"
 #include "agent/worker_parts.h"
 #include "common/clock.h"
@@ -177,9 +178,7 @@ static void on_packet(const struct packet_view *view, void *arg)
         return;
     }
     bool replan = flow_note(f, &p, dir);
-    if (p.ends.protocol == PROTO_TCP && !p.later_fragment) {
-        qoe_tcp_sample(&f->tcp, &p.tcp, dir, p.time_ns);
-    }
+    flow_quality_note(w->table, f, &p, dir);
     if (!f->dpi.done) {
         inspect(w, f, &p, dir);
     }

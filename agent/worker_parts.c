@@ -185,6 +185,9 @@ void worker_note_verdict(struct flow_table *t, struct flow *f, const struct dpi_
     f->app = result->app;
     f->category = result->category;
     f->confidence = result->confidence;
+    if (f->key.protocol == PROTO_TCP) {
+        f->quality_class = (uint8_t)qoe_class_of(result->category, result->protocol);
+    }
     f->risks |= result->risks;
     if (result->host[0] == '\0' && result->info[0] == '\0') {
         return;

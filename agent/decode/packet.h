@@ -45,8 +45,16 @@ struct endpoints {
 struct tcp_segment {
     uint32_t seq;
     uint32_t ack;
-    uint32_t len;  /* data bytes on the wire */
-    uint8_t flags; /* enum tcp_flag */
+    uint32_t len;   /* data bytes on the wire */
+    uint32_t stamp; /* TSval and TSecr of the timestamp option (RFC 7323), when stamped */
+    uint32_t echo;
+    uint32_t sack_from; /* the first SACK block (RFC 2018), when sacked */
+    uint32_t sack_to;
+    uint16_t window; /* as in the header, not scaled */
+    uint16_t mss;    /* of a SYN; 0: not told */
+    uint8_t flags;   /* enum tcp_flag */
+    bool stamped;
+    bool sacked;
 };
 
 struct packet {
@@ -62,7 +70,7 @@ struct packet {
     struct tcp_segment tcp; /* for TCP, else zero */
     bool fragment;          /* part of a fragmented datagram */
     bool later_fragment;    /* not its first part: carries no ports */
-    uint32_t fragment_id;
+    uint32_t fragment_id;   /* IPv4: identification of any packet; IPv6: of a fragment, else 0 */
     bool asks;              /* ICMP: a request of a pair; the sender is the client */
     bool answers;           /* ICMP: an answer of a pair; the receiver is the client */
     bool unreachable;       /* ICMP: about is a packet that a port refused */

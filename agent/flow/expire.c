@@ -5,6 +5,8 @@
  */
 #include "agent/flow/expire.h"
 
+#include "agent/flow/quality.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +127,7 @@ void flow_expiry_shift_back(struct flow_expiry *x, uint64_t by_ns)
         struct flow *f = flow_table_at(x->table, handle);
         if (f != NULL) {
             flow_shift_back(f, by_ns);
+            flow_quality_time_moved(x->table, f);
             f->due_ns = next_due(&x->limits, f);
             hang(x, f);
         }

@@ -1,5 +1,7 @@
 #include "agent/flow/fill.h"
 
+#include "agent/flow/quality.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -33,8 +35,9 @@ static void fill_texts(const struct flow_table *t, const struct flow *f, const c
     r->truncated = !fits;
 }
 
-void flow_fill_totals(const struct flow_table *t, const struct flow *f, const char *source,
-                      struct flow_record *r)
+/* All but the quality. */
+static void fill_known(const struct flow_table *t, const struct flow *f, const char *source,
+                       struct flow_record *r)
 {
     r->flow_id = f->id;
     r->first_ns = f->first_ns;
@@ -48,36 +51,44 @@ void flow_fill_totals(const struct flow_table *t, const struct flow *f, const ch
     for (unsigned dir = 0; dir < 2; dir++) {
         r->bytes[dir] = f->sum.bytes[dir];
         r->packets[dir] = f->sum.packets[dir];
-        r->retransmitted[dir] = f->tcp.dir[dir].retransmitted;
-        r->out_of_order[dir] = f->tcp.dir[dir].out_of_order;
         r->tcp_flags[dir] = f->tcp_flags[dir];
     }
-    r->handshake_client_us = f->tcp.client_us;
-    r->handshake_server_us = f->tcp.server_us;
+    r->handshake_client_us = f->handshake.client_us;
+    r->handshake_server_us = f->handshake.server_us;
     r->risks = f->risks;
     fill_texts(t, f, source, r);
+}
+
+void flow_fill_totals(const struct flow_table *t, const struct flow *f, const char *source,
+                      struct flow_record *r)
+{
+    fill_known(t, f, source, r);
+    flow_quality_fill(t, f, QOE_NEWEST, r);
 }
 
 void flow_fill_record(const struct flow_table *t, const struct flow *f, const char *source,
                       struct flow_record *r)
 {
-    flow_fill_totals(t, f, source, r);
+    fill_known(t, f, source, r);
+    flow_quality_fill(t, f, QOE_NEWS, r);
     for (unsigned dir = 0; dir < 2; dir++) {
         r->bytes[dir] -= f->reported.bytes[dir];
         r->packets[dir] -= f->reported.packets[dir];
-        r->retransmitted[dir] -= f->retransmitted_reported[dir];
-        r->out_of_order[dir] -= f->out_of_order_reported[dir];
     }
 }
 
-void flow_mark_reported(struct flow *f, uint64_t now_ns)
+void flow_clear_deltas(struct flow_record *r)
+{
+    memset(r->bytes, 0, sizeof r->bytes);
+    memset(r->packets, 0, sizeof r->packets);
+    flow_quality_clear(r);
+}
+
+void flow_mark_reported(struct flow_table *t, struct flow *f, uint64_t now_ns)
 {
     f->reported = f->sum;
     f->report_ns = now_ns;
-    for (unsigned dir = 0; dir < 2; dir++) {
-        f->retransmitted_reported[dir] = f->tcp.dir[dir].retransmitted;
-        f->out_of_order_reported[dir] = f->tcp.dir[dir].out_of_order;
-    }
+    flow_quality_told(t, f);
 }
 
 static uint32_t clamp32(uint64_t value)

@@ -10,8 +10,10 @@ void flow_fill_record(const struct flow_table *t, const struct flow *f, const ch
 /* The same with totals since the flow began. */
 void flow_fill_totals(const struct flow_table *t, const struct flow *f, const char *source,
                       struct flow_record *r);
+/* Leaves what the flow is and takes away what happened: flow records tell that. */
+void flow_clear_deltas(struct flow_record *r);
 /* Marks everything so far as told, once the record is safely in its ring. */
-void flow_mark_reported(struct flow *f, uint64_t now_ns);
+void flow_mark_reported(struct flow_table *t, struct flow *f, uint64_t now_ns);
 
 /* Fills an account of the period that is open, or only of the flow's end; closes that period. */
 void flow_fill_account(struct flow *f, uint64_t now_ns, struct account *a);

@@ -5,6 +5,8 @@
 /* Some systems repeat a SYN that was refused, for about a second. */
 #define RETRY_NS 3000000000ull
 
+enum { WELL_KNOWN = 1024 }; /* ports below it are servers', when a flow is found in its middle */
+
 /* Status after a RST: refused when nothing was ever agreed on. */
 static enum flow_status status_of_reset(const struct flow *f)
 {
@@ -19,8 +21,9 @@ static bool is_syn(const struct packet *p)
 enum flow_dir flow_first_direction(const struct packet *p)
 {
     uint8_t flags = p->tcp.flags & (TCP_SYN | TCP_ACK);
-    bool from_server =
-        p->answers || (p->ends.protocol == PROTO_TCP && flags == (TCP_SYN | TCP_ACK));
+    bool well_known = p->ends.src_port < WELL_KNOWN && p->ends.dst_port >= WELL_KNOWN;
+    bool tcp_server = flags == (TCP_SYN | TCP_ACK) || (flags != TCP_SYN && well_known);
+    bool from_server = p->answers || (p->ends.protocol == PROTO_TCP && tcp_server);
     return from_server ? DIR_S2C : DIR_C2S;
 }
 
@@ -38,6 +41,9 @@ void flow_begin(struct flow *f, uint64_t id, uint8_t source, const struct packet
     f->status = p->ends.protocol == PROTO_TCP && is_syn(p) ? FLOW_OPENING : FLOW_ACTIVE;
     f->protocol = f->app = "Unknown";
     f->category = "";
+    f->dns = p->ends.protocol == PROTO_UDP &&
+             (p->ends.src_port == QOE_DNS_PORT || p->ends.dst_port == QOE_DNS_PORT);
+    f->quality_class = p->ends.protocol == PROTO_TCP ? CLASS_WEB : f->dns ? CLASS_DNS : CLASS_NONE;
 }
 
 /* Cooked captures tell only the sender's address: the other side's comes with its first packet. */
@@ -106,10 +112,10 @@ bool flow_is_reused(const struct flow *f, const struct packet *p)
         return false;
     }
     bool long_over = f->end_ns != 0 && p->time_ns > f->end_ns + RETRY_NS;
-    if (f->tcp.syn_seen && !long_over) {
-        return p->tcp.seq != f->tcp.syn_seq; /* else the same SYN once more */
+    if (f->handshake.syn_seen && !long_over) {
+        return p->tcp.seq != f->handshake.syn_seq; /* else the same SYN once more */
     }
-    return f->end_ns != 0 || !f->tcp.syn_ack_seen; /* captured after its answer: no new one */
+    return f->end_ns != 0 || !f->handshake.syn_ack_seen; /* captured after its answer: no new one */
 }
 
 bool flow_has_news(const struct flow *f)
@@ -135,8 +141,8 @@ void flow_shift_back(struct flow *f, uint64_t by_ns)
     shift(&f->end_ns, by_ns); /* 0, still open, stays 0 */
     shift(&f->report_ns, by_ns);
     shift(&f->account_ns, by_ns);
-    shift(&f->tcp.syn_ns, by_ns);
-    shift(&f->tcp.syn_ack_ns, by_ns);
+    shift(&f->handshake.syn_ns, by_ns);
+    shift(&f->handshake.syn_ack_ns, by_ns);
 }
 
 uint64_t flow_bps(const struct flow *f, uint64_t now_ns)

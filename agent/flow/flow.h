@@ -7,6 +7,7 @@
 
 #include "agent/decode/packet.h"
 #include "agent/dpi/dpi.h"
+#include "agent/qoe/dns.h"
 #include "agent/qoe/tcp.h"
 #include "common/wire/flows.h"
 
@@ -57,8 +58,6 @@ struct flow {
     uint64_t bps;        /* bits/s over the last account period */
     struct flow_sum reported;
     struct flow_sum accounted;
-    uint32_t retransmitted_reported[2];
-    uint32_t out_of_order_reported[2];
     uint64_t risks;
     uint64_t risks_told;
     const char *protocol; /* static names of the DPI library */
@@ -67,7 +66,11 @@ struct flow {
     struct mac client_mac;
     struct mac server_mac;
     uint32_t text; /* handle of a struct flow_text, FLOW_NONE when there is none */
-    struct qoe_tcp tcp;
+    /* Quality: by key.protocol, a struct qoe_tcp or qoe_dns from its first data on. */
+    uint32_t qoe;                   /* handle, FLOW_NONE when there is none */
+    uint8_t quality_class;          /* enum quality_class */
+    bool dns;                       /* qoe is (to be) a struct qoe_dns */
+    struct qoe_handshake handshake; /* TCP */
 };
 
 /* Sets up a new flow from its first packet; key, tag and self are the table's and stand already. */

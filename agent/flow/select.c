@@ -1,5 +1,7 @@
 #include "agent/flow/select.h"
 
+#include "agent/flow/quality.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -25,6 +27,12 @@ static uint64_t addr_value(const struct addr *addr)
         value = value << 8 | addr->bytes[i];
     }
     return value;
+}
+
+/* What a flow lacks to 100; nothing when it is not judged. */
+static uint64_t penalty_of(unsigned score)
+{
+    return score == QUALITY_SCORE_NONE ? 0 : 100 - score;
 }
 
 #define COLUMN(name, expression)                                                                   \
@@ -57,10 +65,11 @@ COLUMN(by_app, text_value(f->app))
 COLUMN(by_category, text_value(f->category))
 COLUMN(by_host, f->text == FLOW_NONE ? 0 : text_value(flow_table_text_of(t, f)->host))
 COLUMN(by_status, text_value(flow_status_name((enum flow_status)f->status)))
-COLUMN(by_rtt_client, f->tcp.client_us)
-COLUMN(by_rtt_server, f->tcp.server_us)
-COLUMN(by_retransmitted, f->tcp.dir[0].retransmitted + f->tcp.dir[1].retransmitted)
-COLUMN(by_out_of_order, f->tcp.dir[0].out_of_order + f->tcp.dir[1].out_of_order)
+COLUMN(by_rtt_client, flow_quality_rtt_us(t, f, QOE_CLIENT))
+COLUMN(by_rtt_server, flow_quality_rtt_us(t, f, QOE_SERVER))
+COLUMN(by_retransmitted, flow_quality_counts(t, f).retransmitted)
+COLUMN(by_out_of_order, flow_quality_counts(t, f).out_of_order)
+COLUMN(by_penalty, penalty_of(flow_quality_score(t, f)))
 COLUMN(by_risks, (uint64_t)__builtin_popcountll(f->risks))
 
 static const struct {
@@ -96,6 +105,7 @@ static const struct {
     {"rtt_server_us", by_rtt_server},
     {"retransmitted", by_retransmitted},
     {"out_of_order", by_out_of_order},
+    {"penalty", by_penalty},
     {"risks", by_risks},
 };
 

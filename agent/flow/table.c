@@ -21,6 +21,8 @@ struct slot {
 struct flow_table {
     struct slab flows;
     struct slab texts;
+    struct slab tcp; /* quality */
+    struct slab dns;
     struct slot *slots;
     uint32_t mask;
     uint64_t seed; /* random, so that nobody outside can choose colliding keys */
@@ -56,7 +58,9 @@ struct flow_table *flow_table_new(uint32_t max, struct err *e)
         goto out;
     }
     if (slab_init(&t->flows, sizeof(struct flow), max, e) == 0 &&
-        slab_init(&t->texts, sizeof(struct flow_text), max, e) == 0) {
+        slab_init(&t->texts, sizeof(struct flow_text), max, e) == 0 &&
+        slab_init(&t->tcp, sizeof(struct qoe_tcp), max, e) == 0 &&
+        slab_init(&t->dns, sizeof(struct qoe_dns), max, e) == 0) {
         return t;
     }
 out:
@@ -71,6 +75,8 @@ void flow_table_free(struct flow_table *t)
     }
     slab_done(&t->flows);
     slab_done(&t->texts);
+    slab_done(&t->tcp);
+    slab_done(&t->dns);
     free(t->slots);
     free(t);
 }
@@ -178,6 +184,9 @@ void flow_table_remove(struct flow_table *t, struct flow *f)
     if (f->text != FLOW_NONE) {
         slab_put(&t->texts, f->text);
     }
+    if (f->qoe != FLOW_NONE) {
+        slab_put(f->dns ? &t->dns : &t->tcp, f->qoe);
+    }
     uint32_t handle = f->self;
     f->self = FLOW_NONE;
     slab_put(&t->flows, handle);
@@ -202,6 +211,35 @@ uint32_t flow_table_count(const struct flow_table *t)
 uint32_t flow_table_max(const struct flow_table *t)
 {
     return t->flows.max;
+}
+
+static void *qoe_state(struct slab *slab, struct flow *f, bool *made)
+{
+    *made = f->qoe == FLOW_NONE;
+    if (*made) {
+        f->qoe = slab_take(slab);
+    }
+    return f->qoe == FLOW_NONE ? NULL : slab_at(slab, f->qoe);
+}
+
+struct qoe_tcp *flow_table_tcp(struct flow_table *t, struct flow *f, bool *made)
+{
+    return qoe_state(&t->tcp, f, made);
+}
+
+struct qoe_dns *flow_table_dns(struct flow_table *t, struct flow *f, bool *made)
+{
+    return qoe_state(&t->dns, f, made);
+}
+
+struct qoe_tcp *flow_table_tcp_of(const struct flow_table *t, const struct flow *f)
+{
+    return f->qoe == FLOW_NONE || f->dns ? NULL : slab_at(&t->tcp, f->qoe);
+}
+
+struct qoe_dns *flow_table_dns_of(const struct flow_table *t, const struct flow *f)
+{
+    return f->qoe == FLOW_NONE || !f->dns ? NULL : slab_at(&t->dns, f->qoe);
 }
 
 struct flow_text *flow_table_text(struct flow_table *t, struct flow *f)

@@ -33,6 +33,13 @@ uint32_t flow_table_span(const struct flow_table *t);
 uint32_t flow_table_count(const struct flow_table *t);
 uint32_t flow_table_max(const struct flow_table *t);
 
+/* The flow's quality state, made (not begun) when absent; NULL when there is no room. */
+struct qoe_tcp *flow_table_tcp(struct flow_table *t, struct flow *f, bool *made);
+struct qoe_dns *flow_table_dns(struct flow_table *t, struct flow *f, bool *made);
+/* The same, or NULL when it has none. */
+struct qoe_tcp *flow_table_tcp_of(const struct flow_table *t, const struct flow *f);
+struct qoe_dns *flow_table_dns_of(const struct flow_table *t, const struct flow *f);
+
 /* The flow's texts, made when absent; NULL when there is no room. */
 struct flow_text *flow_table_text(struct flow_table *t, struct flow *f);
 /* The flow's texts, or NULL when it has none. */

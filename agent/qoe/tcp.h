@@ -1,48 +1,55 @@
 /*
- * Quality of one TCP flow as seen at the tap: handshake round trips, retransmissions and
- * out-of-order segments per direction. A plain state held by value in the flow.
- * RTT: both halves of the handshake, full values, never halved. Loss classes: a segment below
- * the highest sequence seen is out of order when it fills a recorded hole, else a retransmission;
- * keep-alives are neither.
+ * Quality of one TCP flow as seen at the tap, for as long as it lives: round trips per side,
+ * losses per direction, and the verdict of every ten seconds. A plain state; who holds it says
+ * what class of traffic it is.
  */
 #pragma once
 
 #include "agent/decode/packet.h"
+#include "agent/qoe/handshake.h"
+#include "agent/qoe/span.h"
+#include "agent/qoe/tcp_loss.h"
+#include "agent/qoe/tcp_rtt.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { QOE_TCP_HOLES = 4 };
-
-/* A range of sequence numbers not seen yet: [from, to). */
-struct qoe_hole {
-    uint32_t from;
-    uint32_t to;
-};
-
-struct qoe_tcp_dir {
-    struct qoe_hole holes[QOE_TCP_HOLES];
-    uint32_t next; /* highest sequence end seen */
-    uint32_t retransmitted;
-    uint32_t out_of_order;
-    uint8_t hole_count;
-    bool started; /* next is valid */
-};
+/* Index of what belongs to a side of the tap. */
+enum qoe_side { QOE_CLIENT = 0, QOE_SERVER = 1 };
 
 struct qoe_tcp {
-    struct qoe_tcp_dir dir[2]; /* by enum flow_dir: client to server, server to client */
-    uint64_t syn_ns;
-    uint64_t syn_ack_ns;
-    uint32_t syn_seq;     /* of the client's SYN, to tell a repeat from a new connection */
-    uint32_t syn_ack_seq; /* of the server's */
-    uint32_t client_us;   /* SYN/ACK to ACK: client side RTT; 0 unknown */
-    uint32_t server_us;   /* SYN to SYN/ACK: server side RTT; 0 unknown */
-    bool syn_seen;
-    bool syn_ack_seen;
-    bool ambiguous; /* a SYN or SYN/ACK came twice: no RTT can be told from it */
-    bool done;      /* the handshake is over */
+    struct qoe_loss loss[2];    /* by direction: client to server, server to client */
+    struct qoe_rtt rtt[2];      /* by side */
+    uint32_t window_us;         /* when the open window began */
+    uint32_t last_us;           /* the newest packet */
+    bool open;                  /* there is a window */
+    struct qoe_counts begun[2]; /* sums when a direction's evidence began */
+    uint32_t begun_us[2];       /* and when that was */
+    struct qoe_counts told[2];  /* sums at the last record */
+    struct qoe_span span[2];    /* since the last record */
+    struct quality before[2];   /* what the last record said */
+    struct qoe_rtt_span rtt_before[2];
 };
 
+/* Round trips of one side, µs; 0 unknown. */
+struct qoe_rtt_sum {
+    uint32_t median_us; /* of the windows' medians the mean, weighted by samples */
+    uint32_t min_us;    /* of the whole flow */
+    uint32_t var_us;    /* mean difference between successive ones */
+    uint32_t samples;
+};
+
+/* Begins with what the handshake has told. */
+void qoe_tcp_begin(struct qoe_tcp *q, const struct qoe_handshake *h);
 /* Takes in one segment of the flow; dir is 0 from the client, 1 from the server. */
-void qoe_tcp_sample(struct qoe_tcp *q, const struct tcp_segment *tcp, unsigned dir,
-                    uint64_t now_ns);
+void qoe_tcp_note(struct qoe_tcp *q, const struct qoe_handshake *h, const struct packet *p,
+                  unsigned dir, enum quality_class class);
+/* Judges what the open window holds; the last one even when that is little. */
+void qoe_tcp_close(struct qoe_tcp *q, enum quality_class class, bool last);
+/* A record has left: what comes now is of the next one. */
+void qoe_tcp_told(struct qoe_tcp *q);
+/* The clock was set back. */
+void qoe_tcp_time_moved(struct qoe_tcp *q);
+
+struct quality qoe_tcp_quality(const struct qoe_tcp *q, unsigned dir, enum qoe_reach reach);
+struct qoe_rtt_sum qoe_tcp_rtt(const struct qoe_tcp *q, enum qoe_side side, enum qoe_reach reach);

@@ -1,5 +1,5 @@
 /*
- * The packed form of a flow record. Schema 1, little-endian, in the order written below;
+ * The packed form of a flow record. Schema 2, little-endian, in the order written below;
  * docs/wire.md lists it. A later schema only adds fields at the end, which older readers skip.
  */
 #include "common/wire/flows.h"
@@ -90,6 +90,128 @@ static void counts_read(struct reader *in, struct flow_record *r)
     }
 }
 
+/* The mean of two, weighted; what is 0 or none on one side is the other's. */
+static uint32_t mean(uint32_t a, uint32_t a_weight, uint32_t b, uint32_t b_weight)
+{
+    uint64_t weight = (uint64_t)a_weight + b_weight;
+    return weight == 0 ? b : (uint32_t)(((uint64_t)a * a_weight + (uint64_t)b * b_weight) / weight);
+}
+
+static void verdict_add(const struct quality *a, uint32_t a_segments, struct quality *b,
+                        uint32_t b_segments)
+{
+    if (a->score == QUALITY_SCORE_NONE) {
+        return;
+    }
+    struct quality sum = *b;
+    if (b->score == QUALITY_SCORE_NONE || a->worst < b->worst) {
+        sum = *a; /* with its reason */
+    }
+    if (b->score != QUALITY_SCORE_NONE) {
+        sum.score = (uint8_t)mean(a->score, a_segments, b->score, b_segments);
+        sum.confidence = a->confidence > b->confidence ? a->confidence : b->confidence;
+    }
+    *b = sum;
+}
+
+void flow_record_add_quality(const struct flow_record *earlier, struct flow_record *later)
+{
+    for (int i = 0; i < 2; i++) {
+        const struct flow_segments *s = &earlier->segments[i];
+        struct flow_segments *sum = &later->segments[i];
+        const struct flow_rtt *rtt = &earlier->rtt[i];
+        struct flow_rtt *both = &later->rtt[i];
+        verdict_add(&earlier->quality[i], s->data, &later->quality[i], sum->data);
+        sum->data += s->data;
+        sum->lost_before += s->lost_before;
+        sum->needless += s->needless;
+        sum->duplicated += s->duplicated;
+        sum->zero_window_ms += s->zero_window_ms;
+        both->median_us = mean(rtt->median_us, rtt->samples, both->median_us, both->samples);
+        both->var_us = mean(rtt->var_us, rtt->samples, both->var_us, both->samples);
+        both->samples += rtt->samples;
+    }
+    const struct flow_dns *dns = &earlier->dns;
+    later->dns.answer_us =
+        mean(dns->answer_us, dns->questions, later->dns.answer_us, later->dns.questions);
+    later->dns.questions += dns->questions;
+    later->dns.failed += dns->failed;
+    later->dns.unanswered += dns->unanswered;
+}
+
+static void quality_write(struct writer *w, const struct flow_record *r)
+{
+    writer_u8(w, r->quality_class);
+    writer_u8(w, r->quality_profile);
+    for (int dir = DIR_C2S; dir <= DIR_S2C; dir++) {
+        const struct quality *q = &r->quality[dir];
+        const struct flow_segments *s = &r->segments[dir];
+        writer_u8(w, q->score);
+        writer_u8(w, q->worst);
+        writer_u8(w, q->metric);
+        writer_u8(w, q->blame);
+        writer_u8(w, q->confidence);
+        writer_le32(w, q->value);
+        writer_le32(w, q->of);
+        writer_le32(w, s->data);
+        writer_le32(w, s->lost_before);
+        writer_le32(w, s->needless);
+        writer_le32(w, s->duplicated);
+        writer_le32(w, s->zero_window_ms);
+    }
+    for (int side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+        writer_le32(w, r->rtt[side].median_us);
+        writer_le32(w, r->rtt[side].min_us);
+        writer_le32(w, r->rtt[side].var_us);
+        writer_le32(w, r->rtt[side].samples);
+    }
+    writer_le32(w, r->dns.questions);
+    writer_le32(w, r->dns.failed);
+    writer_le32(w, r->dns.unanswered);
+    writer_le32(w, r->dns.answer_us);
+}
+
+static void quality_read(struct reader *in, struct flow_record *r)
+{
+    r->quality_class = reader_u8(in);
+    r->quality_profile = reader_u8(in);
+    for (int dir = DIR_C2S; dir <= DIR_S2C; dir++) {
+        struct quality *q = &r->quality[dir];
+        struct flow_segments *s = &r->segments[dir];
+        q->score = reader_u8(in);
+        q->worst = reader_u8(in);
+        q->metric = reader_u8(in);
+        q->blame = reader_u8(in);
+        q->confidence = reader_u8(in);
+        q->value = reader_le32(in);
+        q->of = reader_le32(in);
+        s->data = reader_le32(in);
+        s->lost_before = reader_le32(in);
+        s->needless = reader_le32(in);
+        s->duplicated = reader_le32(in);
+        s->zero_window_ms = reader_le32(in);
+    }
+    for (int side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+        r->rtt[side].median_us = reader_le32(in);
+        r->rtt[side].min_us = reader_le32(in);
+        r->rtt[side].var_us = reader_le32(in);
+        r->rtt[side].samples = reader_le32(in);
+    }
+    r->dns.questions = reader_le32(in);
+    r->dns.failed = reader_le32(in);
+    r->dns.unanswered = reader_le32(in);
+    r->dns.answer_us = reader_le32(in);
+}
+
+/* A record of schema 1 ends here: nothing is known of its quality. */
+static void quality_unknown(struct flow_record *r)
+{
+    for (int dir = DIR_C2S; dir <= DIR_S2C; dir++) {
+        r->quality[dir].score = QUALITY_SCORE_NONE;
+        r->quality[dir].worst = QUALITY_SCORE_NONE;
+    }
+}
+
 size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size)
 {
     struct writer w = writer_of(buf, size);
@@ -113,7 +235,21 @@ size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size)
     text_write(&w, r->category);
     text_write(&w, r->host);
     text_write(&w, r->info);
+    quality_write(&w, r);
     return w.full ? 0 : writer_len(&w);
+}
+
+static int quality_check(const struct flow_record *r, struct err *e)
+{
+    if (r->quality_class >= QUALITY_CLASSES) {
+        return err_set(e, ERR_PARSE, "flow quality class %u", r->quality_class);
+    }
+    for (int dir = DIR_C2S; dir <= DIR_S2C; dir++) {
+        if (!quality_is_sound(&r->quality[dir])) {
+            return err_set(e, ERR_PARSE, "flow quality out of range");
+        }
+    }
+    return 0;
 }
 
 /* What the reader cannot know: values that no honest agent sends, and that the store refuses. */
@@ -133,7 +269,7 @@ static int record_check(const struct flow_record *r, struct err *e)
             return err_set(e, ERR_PARSE, "flow counts out of range");
         }
     }
-    return 0;
+    return quality_check(r, e);
 }
 
 int flow_record_unpack(const void *bytes, size_t len, struct flow_record *r, struct err *e)
@@ -167,6 +303,11 @@ int flow_record_unpack(const void *bytes, size_t len, struct flow_record *r, str
     text_read(&in, r->category, sizeof r->category);
     text_read(&in, r->host, sizeof r->host);
     text_read(&in, r->info, sizeof r->info);
+    if (reader_left(&in) > 0) {
+        quality_read(&in, r);
+    } else {
+        quality_unknown(r);
+    }
     if (in.bad) {
         return err_set(e, ERR_PARSE, "a flow record is cut short or holds unclean text");
     }

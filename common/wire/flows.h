@@ -1,18 +1,19 @@
 /*
  * A flow record: what happened on one flow since its last record (deltas, so sums are right),
  * with what is known of it as a whole. The engine fills it, the spool keeps it packed, the
- * aggregator stores it. Stream "flow", schema 1.
+ * aggregator stores it. Stream "flow", schema 2.
  */
 #pragma once
 
 #include "common/err.h"
 #include "common/flow_key.h"
+#include "common/wire/quality.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FLOW_SCHEMA = 1, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_SIZE = 32 };
+enum { FLOW_SCHEMA = 2, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_SIZE = 32 };
 
 /* Index of everything that is counted per direction. */
 enum flow_dir { DIR_C2S = 0, DIR_S2C = 1 };
@@ -31,6 +32,34 @@ enum flow_status {
 /* "opening", "active", …; "unknown" for anything else. */
 const char *flow_status_name(enum flow_status status);
 
+/* Index of everything that belongs to a side of the tap. */
+enum flow_side { SIDE_CLIENT = 0, SIDE_SERVER = 1 };
+
+/* Round trips from the tap to one side and back, by what acknowledges data; µs, 0 unknown. */
+struct flow_rtt {
+    uint32_t median_us; /* since the flow's last record */
+    uint32_t min_us;    /* of the flow as a whole */
+    uint32_t var_us;    /* mean difference between successive ones, since the last record */
+    uint32_t samples;   /* since the last record */
+};
+
+/* TCP segments of one direction since the flow's last record. */
+struct flow_segments {
+    uint32_t data;           /* with data, those sent again included */
+    uint32_t lost_before;    /* lost between the sender and the tap */
+    uint32_t needless;       /* of retransmitted: the receiver had them already */
+    uint32_t duplicated;     /* copies made by a mirror or the network */
+    uint32_t zero_window_ms; /* the receiver had no room */
+};
+
+/* DNS over UDP, since the flow's last record. */
+struct flow_dns {
+    uint32_t questions;
+    uint32_t failed; /* SERVFAIL, REFUSED and the like */
+    uint32_t unanswered;
+    uint32_t answer_us; /* median from the first asking; 0 none */
+};
+
 struct flow_record {
     uint64_t flow_id;  /* unique within one run of the engine */
     uint64_t first_ns; /* first and last packet of the flow, UTC */
@@ -45,8 +74,8 @@ struct flow_record {
     /* Deltas since the flow's last record. */
     uint64_t bytes[2]; /* IP bytes, header included */
     uint64_t packets[2];
-    uint32_t retransmitted[2]; /* TCP segments with data seen again */
-    uint32_t out_of_order[2];  /* TCP segments that filled a hole */
+    uint32_t retransmitted[2]; /* TCP segments with data sent again */
+    uint32_t out_of_order[2];  /* TCP segments that came late */
     /* Of the flow as a whole. */
     uint8_t tcp_flags[2];           /* OR of all flags seen */
     uint32_t handshake_client_us;   /* SYN/ACK to ACK at the tap: client side RTT; 0 unknown */
@@ -58,7 +87,17 @@ struct flow_record {
     char category[PROTO_NAME_SIZE]; /* nDPI category name, such as "Web" */
     char host[HOST_NAME_SIZE];      /* SNI, HTTP Host or DNS name; "" when none */
     char info[HOST_NAME_SIZE]; /* HTTP method and path, TLS version, DNS type…; "" when none */
+    /* Schema 2. */
+    uint8_t quality_class;     /* enum quality_class: what it is judged as */
+    uint8_t quality_profile;   /* number of the table that it is judged by; 0 not judged */
+    struct quality quality[2]; /* by direction, since the flow's last record */
+    struct flow_segments segments[2];
+    struct flow_rtt rtt[2]; /* by side */
+    struct flow_dns dns;
 };
+
+/* Adds the quality of an earlier record of the flow to a later one's; scores by their segments. */
+void flow_record_add_quality(const struct flow_record *earlier, struct flow_record *later);
 
 /* Packs into buf; returns bytes used, or 0 when size is too small (FLOW_PACKED_MAX suffices). */
 enum { FLOW_PACKED_MAX = 1024 };

@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 from packets import (ACK, ETHERNET, FIN, PSH, RAW_IP, RST, SYN, client_hello, cooked,  # noqa: E402
-                     dns_query, ethernet, ethernet6, fragments, ipv4, ipv6, tagged, tcp,
+                     dns_query, ethernet, ethernet6, fragments, ipv4, ipv6, stamps, tagged, tcp,
                      tcp_conversation, udp, write_pcap)
 
 START = 1_700_000_000.0
@@ -112,6 +112,103 @@ def half_closed():
             (START + 6, tcp(*b, 5, 2, RST))]
 
 
+def five_fates():
+    """One of each: 20 ms to the client and back, 80 ms to the server and back, a hundred segments
+    to the client, 2 ms apart. #20 is lost behind the tap, #50 before it, #70 comes 5 ms late, a
+    mirror copies #80, #90 is sent again although it was acknowledged. Then the client's window is
+    shut for a second, and 30 s later a keep-alive asks."""
+    c, s = ("10.0.0.1", 44000, "10.0.0.2", 80), ("10.0.0.2", 80, "10.0.0.1", 44000)
+    frames, size = [], 1000
+
+    def at(ms, frame):
+        frames.append((START + ms / 1000, frame))
+
+    def server(n, ms, stamp=None, ident=None):
+        at(ms, tcp(*s, 1 + n * size, 11, ACK, bytes(size), ident=ident or 1000 + n,
+                   options=stamps(int(ms if stamp is None else stamp) + 1, 1)))
+
+    def client(edge, ms, echo=1, window=500):
+        at(ms, tcp(*c, 11, edge, ACK, window=window, options=stamps(int(ms), echo)))
+
+    at(0, tcp(*c, 0, 0, SYN, options=stamps(1, 0)))
+    at(80, tcp(*s, 0, 1, SYN | ACK, options=stamps(1, 1)))
+    at(100, tcp(*c, 1, 1, ACK, options=stamps(100, 1)))
+    at(100, tcp(*c, 1, 1, PSH | ACK, bytes(10), options=stamps(100, 1)))
+    at(180, tcp(*s, 1, 11, ACK, options=stamps(180, 100)))
+    for n in range(100):
+        ms = 200 + 2 * n
+        if n == 50:
+            server(50, ms + 120, stamp=ms + 120)
+        elif n == 70:
+            server(70, ms + 5, stamp=ms)
+        else:
+            server(n, ms)
+        if n == 80:
+            server(80, ms + 0.2, stamp=ms, ident=1080)
+        if n == 20:
+            server(20, ms + 121, stamp=ms + 121, ident=3000)
+    for n in range(0, 18, 2):
+        client(1 + (n + 1) * size, 200 + 2 * n + 20)
+    client(1 + 100 * size, 200 + 2 * 99 + 150)
+    server(90, 700, stamp=700, ident=3001)
+    client(1 + 100 * size, 800, window=0)
+    at(1000, tcp(*s, 1 + 100 * size, 11, ACK, b"x", options=stamps(1001, 1)))
+    client(1 + 100 * size, 1020, window=0)
+    client(1 + 100 * size, 1800)
+    at(31800, tcp(*s, 100 * size, 11, ACK, b"x", options=stamps(31801, 1)))
+    client(1 + 100 * size, 31820)
+    return frames
+
+
+def poor_link():
+    """The published example: 31 of 174 segments sent again, towards the client."""
+    c, s = ("10.0.0.1", 44001, "10.0.0.2", 80), ("10.0.0.2", 80, "10.0.0.1", 44001)
+    frames = [(START, tcp(*c, 0, 0, SYN)), (START + .02, tcp(*s, 0, 1, SYN | ACK)),
+              (START + .03, tcp(*c, 1, 1, ACK)), (START + .03, tcp(*c, 1, 1, PSH | ACK, b"GET"))]
+    at, ident = START + .05, 1
+    for n in range(143):
+        copies = 2 if n % 4 == 0 and n < 124 else 1
+        for _ in range(copies):
+            ident += 1
+            frames.append((at, tcp(*s, 1 + n * 100, 4, ACK, bytes(100), ident=ident)))
+            at += .04
+        frames.append((at, tcp(*c, 4, 101 + n * 100, ACK)))
+        at += .001
+    return frames
+
+
+def found_midway():
+    """A download that was running already: no handshake, and the first ACKs of what came before."""
+    c, s = ("10.0.0.1", 44002, "10.0.0.2", 80), ("10.0.0.2", 80, "10.0.0.1", 44002)
+    frames, at = [], START
+    for n in range(60):
+        frames += [(at, tcp(*s, 900000 + n * 1000, 77, ACK, bytes(1000), ident=n + 5)),
+                   (at + .030, tcp(*c, 77, 901000 + n * 1000, ACK))]
+        at += .05
+    return frames
+
+
+def dns_trouble():
+    """Five questions over one port: answered in 5 ms, asked twice, NXDOMAIN, SERVFAIL, never."""
+    frames = []
+
+    def query(ident, at):
+        frames.append((START + at, udp("10.0.0.1", 50003, "10.0.0.53", 53,
+                                       dns_query(f"n{ident}.example.test", ident))))
+
+    def answer(ident, rcode, at):
+        head = struct.pack(">HHHHHH", ident, 0x8180 | rcode, 1, 0, 0, 0)
+        frames.append((START + at, udp("10.0.0.53", 53, "10.0.0.1", 50003,
+                                       head + dns_query(f"n{ident}.example.test", ident)[12:])))
+
+    query(1, 0), answer(1, 0, .005)
+    query(2, 1), query(2, 2), answer(2, 0, 2.005)
+    query(3, 3), answer(3, 3, 3.005)
+    query(4, 4), answer(4, 2, 4.005)
+    query(5, 5), query(6, 11), answer(6, 0, 11.005)
+    return frames
+
+
 CASES = {
     "http": (conversation, ETHERNET),
     "dns": (dns, ETHERNET),
@@ -127,6 +224,10 @@ CASES = {
     "unanswered": (unanswered, ETHERNET),
     "handshake-times": (handshake_times, ETHERNET),
     "loss-and-reordering": (loss_and_reordering, ETHERNET),
+    "five-fates": (five_fates, ETHERNET),
+    "poor-link": (poor_link, ETHERNET),
+    "found-midway": (found_midway, ETHERNET),
+    "dns-trouble": (dns_trouble, ETHERNET),
     "port-reuse": (port_reuse, ETHERNET),
     "half-closed": (half_closed, ETHERNET),
     "damaged": (damaged, ETHERNET),

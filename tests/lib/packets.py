@@ -32,10 +32,16 @@ def udp(source, sport, target, dport, payload, ident=1):
                          struct.pack(">HHHH", sport, dport, 8 + len(payload), 0) + payload, ident))
 
 
-def tcp(source, sport, target, dport, seq, ack, flags, payload=b"", ident=1):
-    head = struct.pack(">HHIIBBHHH", sport, dport, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 0x50, flags,
-                       64240, 0, 0)
-    return ethernet(ipv4(source, target, 6, head + payload, ident))
+def tcp(source, sport, target, dport, seq, ack, flags, payload=b"", ident=1, window=64240,
+        options=b""):
+    head = struct.pack(">HHIIBBHHH", sport, dport, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF,
+                       (20 + len(options)) // 4 << 4, flags, window, 0, 0)
+    return ethernet(ipv4(source, target, 6, head + options + payload, ident))
+
+
+def stamps(value, echo):
+    """The timestamp option (RFC 7323), padded as every stack does."""
+    return struct.pack(">BBBBII", 1, 1, 8, 10, value, echo)
 
 
 def tcp_conversation(client, sport, server, dport, request, answer, start, step=0.002):

@@ -370,6 +370,50 @@ static void a_packet_cut_anywhere_is_an_error_not_a_crash(void **state)
     }
 }
 
+/* A TCP header with these option bytes, padded by the caller to a multiple of four. */
+static struct packet with_options(const uint8_t *options, size_t len)
+{
+    struct frame f = {0};
+    struct packet p;
+    frame_ethernet(&f, IPV4);
+    frame_ipv4(&f, PROTO_TCP, 20 + len + 3, 0);
+    frame_tcp(&f, 1, 2, 3, 4, TCP_ACK, 0);
+    f.bytes[f.len - 8] = (uint8_t)((20 + len) / 4 << 4);
+    memcpy(f.bytes + f.len, options, len);
+    f.len += len;
+    frame_fill(&f, 't', 3);
+    assert_int_equal(decode(ETHERNET, &f, &p), DECODE_OK);
+    assert_int_equal(p.tcp.len, 3);
+    assert_int_equal(p.tcp.window, 1000);
+    return p;
+}
+
+static void tcp_options_are_read(void **state)
+{
+    (void)state;
+    const uint8_t syn[] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 7, 0, 0, 0, 9, 1, 3, 3, 7};
+    struct packet p = with_options(syn, sizeof syn);
+    assert_int_equal(p.tcp.mss, 1460);
+    assert_true(p.tcp.stamped);
+    assert_int_equal(p.tcp.stamp, 7);
+    assert_int_equal(p.tcp.echo, 9);
+    assert_false(p.tcp.sacked);
+    const uint8_t sack[] = {1, 1, 5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4};
+    p = with_options(sack, sizeof sack);
+    assert_true(p.tcp.sacked);
+    assert_int_equal(p.tcp.sack_from, 1);
+    assert_int_equal(p.tcp.sack_to, 2);
+}
+
+static void broken_tcp_options_leave_the_segment_standing(void **state)
+{
+    (void)state;
+    const uint8_t broken[][4] = {{8, 0, 0, 0}, {8, 1, 0, 0}, {8, 10, 0, 0}, {1, 1, 1, 8}};
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+        assert_false(with_options(broken[i], sizeof broken[i]).tcp.stamped);
+    }
+}
+
 static void a_snapped_packet_keeps_its_length_on_the_wire(void **state)
 {
     (void)state;
@@ -419,6 +463,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_ethernet_tcp_segment_is_read_whole),
+        cmocka_unit_test(tcp_options_are_read),
+        cmocka_unit_test(broken_tcp_options_leave_the_segment_standing),
         cmocka_unit_test(padding_behind_the_ip_length_is_not_payload),
         cmocka_unit_test(the_outermost_of_two_vlan_tags_counts),
         cmocka_unit_test(ip_behind_mpls_labels_is_found),

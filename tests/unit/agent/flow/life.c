@@ -1,6 +1,7 @@
 /* Unit tests of agent/flow/flow and agent/flow/expire: what packets and time do to a flow. */
 #include "agent/flow/expire.h"
 #include "agent/flow/fill.h"
+#include "agent/flow/quality.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,7 +49,7 @@ static void on_due(struct flow *f, unsigned due, void *arg)
         scene->ended += account.ends;
     }
     if ((due & FLOW_DUE_REPORT) != 0) {
-        flow_mark_reported(f, scene->now_ns);
+        flow_mark_reported(scene->table, f, scene->now_ns);
     }
     if ((due & FLOW_DUE_FINAL) != 0) {
         f->final_sent = true;
@@ -75,9 +76,7 @@ static void give(struct scene *scene, const struct packet *p, enum flow_dir dir)
 {
     scene->now_ns = p->time_ns;
     (void)flow_note(scene->flow, p, dir);
-    if (p->ends.protocol == PROTO_TCP) {
-        qoe_tcp_sample(&scene->flow->tcp, &p->tcp, dir, p->time_ns);
-    }
+    flow_quality_note(scene->table, scene->flow, p, dir);
     flow_expiry_plan(scene->expiry, scene->flow, p->time_ns);
 }
 
@@ -229,7 +228,7 @@ static void a_quiet_flow_gives_no_reports(void **state)
     (void)state;
     struct scene scene = begin(PROTO_TCP, TCP_ACK);
     (void)pass(&scene, START + 65 * S);
-    flow_mark_reported(scene.flow, scene.now_ns);
+    flow_mark_reported(scene.table, scene.flow, scene.now_ns);
     assert_int_equal(pass(&scene, START + 200 * S) & (FLOW_DUE_REPORT | FLOW_DUE_ACCOUNT), 0);
     end(&scene);
 }
@@ -314,7 +313,7 @@ static void records_carry_what_happened_since_the_last(void **state)
     struct packet more = packet(PROTO_UDP, 0, START + S);
     flow_fill_record(scene.table, scene.flow, "eth0", &r);
     assert_int_equal(r.bytes[DIR_C2S], 100);
-    flow_mark_reported(scene.flow, START);
+    flow_mark_reported(scene.table, scene.flow, START);
     give(&scene, &more, DIR_S2C);
     flow_fill_record(scene.table, scene.flow, "eth0", &r);
     assert_int_equal(r.bytes[DIR_C2S], 0);

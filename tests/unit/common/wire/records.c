@@ -35,7 +35,20 @@ static struct flow_record a_flow(void)
                             .app = "Example",
                             .category = "Web",
                             .host = "example.org",
-                            .info = "TLSv1.3"};
+                            .info = "TLSv1.3",
+                            .quality_class = CLASS_WEB,
+                            .quality_profile = 1,
+                            .quality = {{.score = 98, .worst = 90, .confidence = CONFIDENCE_HIGH},
+                                        {.score = 41,
+                                         .worst = 30,
+                                         .metric = METRIC_LOSS,
+                                         .blame = BLAME_SERVER_SIDE,
+                                         .confidence = CONFIDENCE_MEDIUM,
+                                         .value = 31,
+                                         .of = 174}},
+                            .segments = {{1, 2, 3, 4, 5}, {6, 7, 8, 9, 10}},
+                            .rtt = {{11, 12, 13, 14}, {15, 16, 17, 18}},
+                            .dns = {19, 20, 21, 22}};
     r.key = (struct flow_key){
         .client_port = 40000, .server_port = 443, .vlan = 7, .family = ADDR_IPV4, .protocol = 6};
     (void)addr_parse("192.0.2.1", &r.key.client);
@@ -72,6 +85,66 @@ static void a_flow_comes_back_as_it_was(void **state)
     assert_string_equal(out.category, "Web");
     assert_string_equal(out.host, "example.org");
     assert_string_equal(out.info, "TLSv1.3");
+    assert_int_equal(out.quality_class, CLASS_WEB);
+    assert_int_equal(out.quality_profile, 1);
+    assert_memory_equal(out.segments, in.segments, sizeof in.segments);
+    assert_memory_equal(out.rtt, in.rtt, sizeof in.rtt);
+    assert_memory_equal(&out.dns, &in.dns, sizeof in.dns);
+    for (int dir = DIR_C2S; dir <= DIR_S2C; dir++) {
+        assert_int_equal(out.quality[dir].score, in.quality[dir].score);
+        assert_int_equal(out.quality[dir].worst, in.quality[dir].worst);
+        assert_int_equal(out.quality[dir].metric, in.quality[dir].metric);
+        assert_int_equal(out.quality[dir].blame, in.quality[dir].blame);
+        assert_int_equal(out.quality[dir].confidence, in.quality[dir].confidence);
+        assert_int_equal(out.quality[dir].value, in.quality[dir].value);
+        assert_int_equal(out.quality[dir].of, in.quality[dir].of);
+    }
+}
+
+enum { QUALITY_PACKED = 2 + 2 * 33 + 2 * 16 + 16 }; /* what schema 2 added at the end */
+
+static void a_record_of_schema_1_has_no_quality(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record in = a_flow(), out;
+    size_t len = flow_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(flow_record_unpack(buf, len - QUALITY_PACKED, &out, &e), 0);
+    assert_string_equal(out.info, "TLSv1.3");
+    assert_int_equal(out.quality_profile, 0);
+    assert_int_equal(out.quality[DIR_C2S].score, QUALITY_SCORE_NONE);
+    assert_int_equal(out.segments[DIR_C2S].data, 0);
+}
+
+static void a_score_above_a_hundred_is_refused(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record in = a_flow(), out;
+    in.quality[DIR_S2C].score = 101;
+    size_t len = flow_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(flow_record_unpack(buf, len, &out, &e), -1);
+}
+
+static void qualities_of_two_records_add_up_by_their_segments(void **state)
+{
+    (void)state;
+    struct flow_record a = a_flow(), b = a_flow();
+    a.quality[DIR_S2C] = (struct quality){.score = 90, .worst = 90};
+    a.segments[DIR_S2C].data = 300;
+    b.quality[DIR_S2C].score = 50;
+    b.segments[DIR_S2C].data = 100;
+    flow_record_add_quality(&a, &b);
+    assert_int_equal(b.quality[DIR_S2C].score, 80);
+    assert_int_equal(b.quality[DIR_S2C].worst, 30);
+    assert_int_equal(b.quality[DIR_S2C].metric, METRIC_LOSS);
+    assert_int_equal(b.segments[DIR_S2C].data, 400);
+    struct flow_record silent = a_flow();
+    silent.quality[DIR_S2C].score = silent.quality[DIR_S2C].worst = QUALITY_SCORE_NONE;
+    flow_record_add_quality(&b, &silent);
+    assert_int_equal(silent.quality[DIR_S2C].score, 80);
 }
 
 static void the_largest_flow_fits_its_limit(void **state)
@@ -110,7 +183,8 @@ static void a_cut_flow_is_an_error_not_a_crash(void **state)
         struct err e = {0};
         uint8_t *part = malloc(cut > 0 ? cut : 1);
         memcpy(part, buf, cut);
-        assert_int_equal(flow_record_unpack(part, cut, &out, &e), -1);
+        bool is_schema_1 = cut == len - QUALITY_PACKED;
+        assert_int_equal(flow_record_unpack(part, cut, &out, &e), is_schema_1 ? 0 : -1);
         free(part);
     }
 }
@@ -134,7 +208,7 @@ static void unclean_text_from_an_agent_is_refused(void **state)
     uint8_t buf[FLOW_PACKED_MAX];
     struct flow_record in = a_flow(), out;
     size_t len = flow_record_pack(&in, buf, sizeof buf);
-    buf[len - 1] = 0xFF;
+    buf[len - QUALITY_PACKED - 1] = 0xFF; /* the last letter of the info */
     assert_int_equal(flow_record_unpack(buf, len, &out, &e), -1);
 }
 
@@ -293,6 +367,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flow_comes_back_as_it_was),
+        cmocka_unit_test(a_record_of_schema_1_has_no_quality),
+        cmocka_unit_test(a_score_above_a_hundred_is_refused),
+        cmocka_unit_test(qualities_of_two_records_add_up_by_their_segments),
         cmocka_unit_test(the_largest_flow_fits_its_limit),
         cmocka_unit_test(fields_that_a_later_schema_adds_are_skipped),
         cmocka_unit_test(a_cut_flow_is_an_error_not_a_crash),

@@ -1,0 +1,208 @@
+#include "agent/flow/quality.h"
+
+static void note_tcp(struct flow_table *t, struct flow *f, const struct packet *p,
+                     enum flow_dir dir)
+{
+    if (!f->handshake.done) {
+        qoe_handshake_note(&f->handshake, &p->tcp, dir, p->time_ns);
+    }
+    if (f->qoe == FLOW_NONE && p->tcp.len == 0) {
+        return; /* a scan or a refusal needs no state */
+    }
+    bool made;
+    struct qoe_tcp *q = flow_table_tcp(t, f, &made);
+    if (q == NULL) {
+        return; /* there are as many as flows */
+    }
+    if (made) {
+        qoe_tcp_begin(q, &f->handshake);
+    }
+    qoe_tcp_note(q, &f->handshake, p, dir, (enum quality_class)f->quality_class);
+}
+
+static void note_dns(struct flow_table *t, struct flow *f, const struct packet *p)
+{
+    bool made;
+    struct qoe_dns *q = flow_table_dns(t, f, &made);
+    if (q == NULL) {
+        return; /* there are as many as flows */
+    }
+    if (made) {
+        *q = (struct qoe_dns){0};
+    }
+    qoe_dns_note(q, p);
+}
+
+void flow_quality_note(struct flow_table *t, struct flow *f, const struct packet *p,
+                       enum flow_dir dir)
+{
+    if (p->later_fragment) {
+        return;
+    }
+    if (p->ends.protocol == PROTO_TCP) {
+        note_tcp(t, f, p, dir);
+    } else if (f->dns) {
+        note_dns(t, f, p);
+    }
+}
+
+void flow_quality_settle(struct flow_table *t, struct flow *f, uint64_t now_ns)
+{
+    struct qoe_tcp *tcp = flow_table_tcp_of(t, f);
+    struct qoe_dns *dns = flow_table_dns_of(t, f);
+    if (tcp != NULL) {
+        qoe_tcp_close(tcp, (enum quality_class)f->quality_class, f->end_ns != 0);
+    } else if (dns != NULL) {
+        bool over = f->status == FLOW_IDLE || f->status == FLOW_REFUSED;
+        qoe_dns_close(dns, now_ns, over);
+    }
+}
+
+void flow_quality_told(struct flow_table *t, struct flow *f)
+{
+    struct qoe_tcp *tcp = flow_table_tcp_of(t, f);
+    struct qoe_dns *dns = flow_table_dns_of(t, f);
+    if (tcp != NULL) {
+        qoe_tcp_told(tcp);
+    } else if (dns != NULL) {
+        qoe_dns_told(dns);
+    }
+}
+
+void flow_quality_time_moved(struct flow_table *t, struct flow *f)
+{
+    struct qoe_tcp *tcp = flow_table_tcp_of(t, f);
+    struct qoe_dns *dns = flow_table_dns_of(t, f);
+    if (tcp != NULL) {
+        qoe_tcp_time_moved(tcp);
+    } else if (dns != NULL) {
+        qoe_dns_time_moved(dns);
+    }
+}
+
+/* A flow that was not judged yet is judged by what its open window holds, on a copy. */
+static bool is_unjudged(const struct qoe_tcp *q)
+{
+    for (unsigned dir = 0; dir < 2; dir++) {
+        if (qoe_tcp_quality(q, dir, QOE_NEWEST).score != QUALITY_SCORE_NONE) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct qoe_tcp seen_by_now(const struct qoe_tcp *q, enum quality_class class)
+{
+    struct qoe_tcp copy = *q;
+    if (is_unjudged(q)) {
+        qoe_tcp_close(&copy, class, true);
+    }
+    return copy;
+}
+
+static void fill_segments(const struct qoe_tcp *q, enum qoe_reach reach, struct flow_record *r)
+{
+    for (unsigned dir = 0; dir < 2; dir++) {
+        struct qoe_counts c = q->loss[dir].sum;
+        uint32_t needless = qoe_needless(&c);
+        if (reach == QOE_NEWS) {
+            needless -= qoe_needless(&q->told[dir]);
+            c = qoe_counts_since(&c, &q->told[dir]);
+        }
+        r->retransmitted[dir] = c.retransmitted;
+        r->out_of_order[dir] = c.out_of_order;
+        r->segments[dir] = (struct flow_segments){
+            .data = c.data,
+            .lost_before = c.lost_before,
+            .needless = needless,
+            .duplicated = c.duplicated,
+            .zero_window_ms = c.zero_window_ms,
+        };
+    }
+}
+
+static void fill_tcp(const struct qoe_tcp *q, enum qoe_reach reach, struct flow_record *r)
+{
+    fill_segments(q, reach, r);
+    for (unsigned i = 0; i < 2; i++) {
+        struct qoe_rtt_sum rtt = qoe_tcp_rtt(q, (enum qoe_side)i, reach);
+        r->rtt[i] = (struct flow_rtt){
+            .median_us = rtt.median_us,
+            .min_us = rtt.min_us,
+            .var_us = rtt.var_us,
+            .samples = rtt.samples,
+        };
+        r->quality[i] = qoe_tcp_quality(q, i, reach);
+    }
+}
+
+static void fill_dns(const struct qoe_dns *q, enum qoe_reach reach, struct flow_record *r)
+{
+    const struct qoe_dns_sum *sum = qoe_dns_figures(q, reach);
+    r->dns = (struct flow_dns){
+        .questions = sum->questions,
+        .failed = sum->failed,
+        .unanswered = sum->unanswered,
+        .answer_us = qoe_samples_median(&sum->answers),
+    };
+    r->quality[DIR_C2S] = r->quality[DIR_S2C] = qoe_dns_judge(sum);
+}
+
+void flow_quality_clear(struct flow_record *r)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        r->retransmitted[i] = 0;
+        r->out_of_order[i] = 0;
+        r->segments[i] = (struct flow_segments){0};
+        r->rtt[i] = (struct flow_rtt){0};
+        r->quality[i] = (struct quality){.score = QUALITY_SCORE_NONE, .worst = QUALITY_SCORE_NONE};
+    }
+    r->dns = (struct flow_dns){0};
+}
+
+void flow_quality_fill(const struct flow_table *t, const struct flow *f, enum qoe_reach reach,
+                       struct flow_record *r)
+{
+    const struct qoe_tcp *tcp = flow_table_tcp_of(t, f);
+    const struct qoe_dns *dns = flow_table_dns_of(t, f);
+    flow_quality_clear(r);
+    r->quality_class = f->quality_class;
+    r->quality_profile = f->quality_class == CLASS_NONE ? 0 : QOE_PROFILE;
+    if (tcp != NULL && reach == QOE_NEWEST) {
+        struct qoe_tcp now = seen_by_now(tcp, (enum quality_class)f->quality_class);
+        fill_tcp(&now, reach, r);
+    } else if (tcp != NULL) {
+        fill_tcp(tcp, reach, r);
+    } else if (dns != NULL) {
+        fill_dns(dns, reach, r);
+    }
+}
+
+unsigned flow_quality_score(const struct flow_table *t, const struct flow *f)
+{
+    struct flow_record r;
+    if (f->qoe == FLOW_NONE) {
+        return QUALITY_SCORE_NONE;
+    }
+    flow_quality_fill(t, f, QOE_NEWEST, &r);
+    return quality_worse(r.quality[DIR_C2S].score, r.quality[DIR_S2C].score);
+}
+
+struct qoe_counts flow_quality_counts(const struct flow_table *t, const struct flow *f)
+{
+    struct qoe_counts sum = {0};
+    const struct qoe_tcp *tcp = flow_table_tcp_of(t, f);
+    for (unsigned dir = 0; tcp != NULL && dir < 2; dir++) {
+        sum.retransmitted += tcp->loss[dir].sum.retransmitted;
+        sum.out_of_order += tcp->loss[dir].sum.out_of_order;
+    }
+    return sum;
+}
+
+uint32_t flow_quality_rtt_us(const struct flow_table *t, const struct flow *f, enum qoe_side side)
+{
+    struct flow_record r;
+    flow_quality_fill(t, f, QOE_NEWEST, &r);
+    uint32_t handshake_us = side == QOE_CLIENT ? f->handshake.client_us : f->handshake.server_us;
+    return r.rtt[side].median_us != 0 ? r.rtt[side].median_us : handshake_us;
+}

@@ -1,0 +1,58 @@
+#include "agent/qoe/samples.h"
+
+#include <string.h>
+
+enum { MANTISSA_BITS = 12, MANTISSA_MASK = 0xfff, EXPONENT_MAX = 15, STRIDE_MAX = 31 };
+
+/* Greater latencies have greater codes, so that codes can be sorted. */
+static uint16_t code_of(uint32_t us)
+{
+    unsigned bits = us == 0 ? 0 : 32u - (unsigned)__builtin_clz(us);
+    unsigned exponent = bits > MANTISSA_BITS ? bits - MANTISSA_BITS : 0;
+    if (exponent > EXPONENT_MAX) {
+        return UINT16_MAX;
+    }
+    return (uint16_t)(exponent << MANTISSA_BITS | us >> exponent);
+}
+
+static uint32_t us_of(uint16_t code)
+{
+    return ((uint32_t)code & MANTISSA_MASK) << (code >> MANTISSA_BITS);
+}
+
+static void thin_out(struct qoe_samples *s)
+{
+    for (unsigned i = 0; i < QOE_SAMPLES / 2; i++) {
+        s->code[i] = s->code[2 * i];
+    }
+    s->used = QOE_SAMPLES / 2;
+    s->stride++;
+}
+
+void qoe_samples_add(struct qoe_samples *s, uint32_t us)
+{
+    uint32_t number = s->seen++;
+    if ((number & ((1u << s->stride) - 1)) != 0) {
+        return;
+    }
+    if (s->used == QOE_SAMPLES && s->stride < STRIDE_MAX) {
+        thin_out(s); /* the number is a multiple of the new stride as well: the room is even */
+    }
+    s->code[s->used++] = code_of(us);
+}
+
+uint32_t qoe_samples_median(const struct qoe_samples *s)
+{
+    uint16_t sorted[QOE_SAMPLES];
+    if (s->used == 0) {
+        return 0;
+    }
+    for (unsigned i = 0; i < s->used; i++) {
+        unsigned at = i;
+        for (; at > 0 && sorted[at - 1] > s->code[i]; at--) {
+            sorted[at] = sorted[at - 1];
+        }
+        sorted[at] = s->code[i];
+    }
+    return us_of(sorted[(s->used - 1) / 2]);
+}

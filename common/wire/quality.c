@@ -1,0 +1,109 @@
+#include "common/wire/quality.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* The lowest scores of the labels: 30 is still Poor, 31 is Fair. */
+enum { EXCELLENT_FROM = 80, GOOD_FROM = 60, FAIR_FROM = 31, SCORE_MAX = 100 };
+
+static const char *const label_names[] = {
+    [QUALITY_NONE] = "none", [QUALITY_POOR] = "poor",           [QUALITY_FAIR] = "fair",
+    [QUALITY_GOOD] = "good", [QUALITY_EXCELLENT] = "excellent",
+};
+
+static const char *const metric_names[QUALITY_METRICS] = {
+    [METRIC_NONE] = "none",
+    [METRIC_RTT] = "rtt",
+    [METRIC_RTT_VAR] = "rtt_var",
+    [METRIC_LOSS] = "loss",
+    [METRIC_OUT_OF_ORDER] = "out_of_order",
+    [METRIC_ZERO_WINDOW] = "zero_window",
+    [METRIC_DNS_ANSWER] = "dns_answer",
+    [METRIC_DNS_FAILED] = "dns_failed",
+};
+
+static const char *const blame_names[] = {
+    [BLAME_NONE] = "none",
+    [BLAME_CLIENT_SIDE] = "client_side",
+    [BLAME_SERVER_SIDE] = "server_side",
+    [BLAME_BOTH_SIDES] = "both_sides",
+    [BLAME_CLIENT_HOST] = "client_host",
+    [BLAME_SERVER_HOST] = "server_host",
+};
+
+static const char *const confidence_names[] = {
+    [CONFIDENCE_NONE] = "none",
+    [CONFIDENCE_LOW] = "low",
+    [CONFIDENCE_MEDIUM] = "medium",
+    [CONFIDENCE_HIGH] = "high",
+};
+
+static const char *const class_names[QUALITY_CLASSES] = {
+    [CLASS_NONE] = "none", [CLASS_WEB] = "web", [CLASS_INTERACTIVE] = "interactive",
+    [CLASS_BULK] = "bulk", [CLASS_DNS] = "dns",
+};
+
+#define NAME_OF(names, number)                                                                     \
+    ((size_t)(number) < sizeof(names) / sizeof(names)[0] ? (names)[number] : "unknown")
+
+enum quality_label quality_label_of(unsigned score)
+{
+    if (score > SCORE_MAX) {
+        return QUALITY_NONE;
+    }
+    if (score >= EXCELLENT_FROM) {
+        return QUALITY_EXCELLENT;
+    }
+    if (score >= GOOD_FROM) {
+        return QUALITY_GOOD;
+    }
+    return score >= FAIR_FROM ? QUALITY_FAIR : QUALITY_POOR;
+}
+
+const char *quality_label_name(enum quality_label label)
+{
+    return NAME_OF(label_names, label);
+}
+
+const char *quality_metric_name(enum quality_metric metric)
+{
+    return NAME_OF(metric_names, metric);
+}
+
+const char *quality_blame_name(enum quality_blame blame)
+{
+    return NAME_OF(blame_names, blame);
+}
+
+const char *quality_confidence_name(enum quality_confidence confidence)
+{
+    return NAME_OF(confidence_names, confidence);
+}
+
+const char *quality_class_name(enum quality_class class)
+{
+    return NAME_OF(class_names, class);
+}
+
+int quality_label_by_name(const char *name)
+{
+    for (int label = QUALITY_NONE; label <= QUALITY_EXCELLENT; label++) {
+        if (strcmp(label_names[label], name) == 0) {
+            return label;
+        }
+    }
+    return -1;
+}
+
+unsigned quality_worse(unsigned a, unsigned b)
+{
+    return a < b ? a : b; /* QUALITY_SCORE_NONE is the highest */
+}
+
+bool quality_is_sound(const struct quality *q)
+{
+    bool judged = q->score <= SCORE_MAX && q->worst <= q->score;
+    bool none = q->score == QUALITY_SCORE_NONE && q->worst == QUALITY_SCORE_NONE;
+    return (judged || none) && q->metric < QUALITY_METRICS && q->blame <= BLAME_SERVER_HOST &&
+           q->confidence <= CONFIDENCE_HIGH;
+}
