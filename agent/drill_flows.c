@@ -41,6 +41,7 @@ static const struct column {
     {"rtt_server_us", "rtt_server_us"},
     {"retransmitted", "retransmitted"},
     {"out_of_order", "out_of_order"},
+    {"penalty", "penalty"},
     {"risks", "risks"},
 };
 

@@ -6,11 +6,11 @@
 #include "agent/read.h"
 
 #include "agent/decode/packet.h"
-#include "agent/rows_quality.h"
 #include "agent/settings.h"
 #include "agent/worker.h"
 #include "common/alert_kinds.h"
 #include "common/log.h"
+#include "common/wire/quality_row.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -182,7 +182,7 @@ static json_t *row_of(const struct flow_record *f)
     set_pair(row, "retransmitted", f->retransmitted[0], f->retransmitted[1]);
     set_pair(row, "out_of_order", f->out_of_order[0], f->out_of_order[1]);
     set_pair(row, "tcp_flags", f->tcp_flags[0], f->tcp_flags[1]);
-    json_t *quality = row_of_quality(f);
+    json_t *quality = quality_row(f);
     (void)json_object_update(row, quality); /* fails only without memory */
     json_decref(quality);
     json_t *rest =
@@ -216,7 +216,7 @@ static void print_row(const struct flow_record *f)
                    addr_format(f->key.family, &f->key.client, client), f->key.client_port,
                    addr_format(f->key.family, &f->key.server, server), f->key.server_port);
     char quality[64];
-    text_of_quality(f, quality, sizeof quality);
+    quality_text(f, quality, sizeof quality);
     printf("%-6s %-48s %-18s %12" PRIu64 " %9" PRIu64 " %-9s %-30s %s %s\n",
            transport_name(f->key.protocol, number, sizeof number), ends, f->app,
            f->bytes[0] + f->bytes[1], f->packets[0] + f->packets[1], flow_status_name(f->status),

@@ -1,9 +1,9 @@
 #include "agent/rows.h"
 
-#include "agent/rows_quality.h"
 #include "common/alert_kinds.h"
 #include "common/clock.h"
 #include "common/wire/fields.h"
+#include "common/wire/quality_row.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -131,7 +131,7 @@ json_t *row_of_flow(const struct live_flow *flow)
     if (flow->record.key.protocol == IPPROTO_TCP) {
         row = joined(row, flow_tcp(&flow->record));
     }
-    return joined(row, row_of_quality(&flow->record));
+    return joined(row, quality_row(&flow->record));
 }
 
 /* "tcp/443", the first seen first. */

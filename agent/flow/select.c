@@ -149,6 +149,8 @@ static void read_filter(const struct query_filter *text, struct flow_filter *fil
     filter->client_family = read_address(text->client, &filter->client, &filter->impossible);
     filter->server_family = read_address(text->server, &filter->server, &filter->impossible);
     read_protocol(text->protocol, filter);
+    filter->quality = text->quality[0] == '\0' ? -1 : quality_label_by_name(text->quality);
+    filter->impossible |= text->quality[0] != '\0' && filter->quality < 0;
 }
 
 void flow_select_begin(struct flow_select *s, const struct query_filter *filter, const char *sort,
@@ -205,6 +207,14 @@ static bool ends_match(const struct flow_filter *filter, const struct flow *f)
            (!filter->any_icmp || icmp);
 }
 
+/* Last of all, since a young flow is judged for it. */
+static bool quality_matches(const struct flow_filter *filter, const struct flow_table *t,
+                            const struct flow *f)
+{
+    return filter->quality < 0 ||
+           (int)quality_label_of(flow_quality_score(t, f)) == filter->quality;
+}
+
 static bool matches(const struct flow_filter *filter, const struct flow_table *t,
                     const struct flow *f)
 {
@@ -215,7 +225,7 @@ static bool matches(const struct flow_filter *filter, const struct flow_table *t
            (app[0] == '\0' || strcasecmp(app, f->app) == 0 || strcasecmp(app, f->protocol) == 0) &&
            (status[0] == '\0' ||
             strcmp(status, flow_status_name((enum flow_status)f->status)) == 0) &&
-           host_matches(filter, t, f);
+           host_matches(filter, t, f) && quality_matches(filter, t, f);
 }
 
 /* Ties go to the flow that began last, so that an order is never left to chance. */

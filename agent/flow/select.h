@@ -27,6 +27,7 @@ struct flow_filter {
     uint8_t client_family;
     uint8_t server_family;
     uint8_t protocol; /* IANA number, 0: any */
+    int quality;      /* enum quality_label, -1: any */
     bool any_icmp;    /* ICMP of both versions */
     bool impossible;  /* a word that no flow can match */
 };

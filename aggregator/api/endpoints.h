@@ -25,6 +25,9 @@ struct http_response *instance_counters_get(struct call *call, struct pg *pg, st
 /* top.c */
 struct http_response *instance_top_get(struct call *call, struct pg *pg, struct err *e);
 
+/* quality.c */
+struct http_response *instance_quality_get(struct call *call, struct pg *pg, struct err *e);
+
 /* question.c */
 void instance_query_get(struct call *call);
 

@@ -27,9 +27,9 @@ enum {
 static const char *const status_filters[] = {"op", "limit", NULL};
 static const char *const host_filters[] = {"op",   "sort", "desc", "cursor", "limit",
                                            "host", "vlan", "port", NULL};
-static const char *const flow_filters[] = {"op",   "sort",   "desc",   "cursor", "limit",
-                                           "host", "client", "server", "app",    "protocol",
-                                           "port", "vlan",   "status", NULL};
+static const char *const flow_filters[] = {"op",   "sort",   "desc",   "cursor",  "limit",
+                                           "host", "client", "server", "app",     "protocol",
+                                           "port", "vlan",   "status", "quality", NULL};
 static const char *const one_flow_filters[] = {"op", "flow_id", "limit", NULL};
 static const char *const alert_filters[] = {"op", "sort", "desc", "cursor", "limit", "host", NULL};
 
@@ -67,6 +67,7 @@ static void read_filter(struct args *args, struct query *q)
 {
     static const char *const statuses[] = {"opening",   "active", "closed",  "reset", "refused",
                                            "no_answer", "idle",   "evicted", NULL};
+    static const char *const qualities[] = {"excellent", "good", "fair", "poor", "none", NULL};
     read_word(args, "host", q->filter.host);
     read_word(args, "client", q->filter.client);
     read_word(args, "server", q->filter.server);
@@ -75,6 +76,9 @@ static void read_filter(struct args *args, struct query *q)
     int status = args_word(args, "status", statuses);
     (void)snprintf(q->filter.status, sizeof q->filter.status, "%s",
                    status >= 0 ? statuses[status] : ""); /* a short word */
+    int quality = args_word(args, "quality", qualities);
+    (void)snprintf(q->filter.quality, sizeof q->filter.quality, "%s",
+                   quality >= 0 ? qualities[quality] : ""); /* likewise */
     q->filter.port = (uint16_t)args_int(args, "port", 1, 65535, 0);
     q->filter.vlan = (uint16_t)args_int(args, "vlan", 1, 4094, 0);
     if (q->op == QUERY_FLOW) {

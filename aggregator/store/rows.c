@@ -2,6 +2,7 @@
 #include "aggregator/store/rows.h"
 
 #include "aggregator/store/assets.h"
+#include "aggregator/store/rows_quality.h"
 #include "common/wire/counters.h"
 #include "common/wire/flows.h"
 
@@ -15,7 +16,8 @@ static const char *const copy_sql[ROW_TABLES] = {
                   " confidence, bytes_c2s, bytes_s2c, packets_c2s, packets_s2c,"
                   " retransmitted_c2s, retransmitted_s2c, out_of_order_c2s, out_of_order_s2c,"
                   " tcp_flags_c2s, tcp_flags_s2c, handshake_client_us, handshake_server_us, risks,"
-                  " client_mac, server_mac, source, protocol, app, category, host, info)"
+                  " client_mac, server_mac, source, protocol, app, category, host,"
+                  " info, " ROWS_QUALITY_SQL ")"
                   " FROM STDIN (FORMAT binary)",
     [ROWS_TOTAL] = "COPY counter_total (instance_id, epoch, seq, start_at, seconds, bytes_in,"
                    " bytes_out, packets, dropped, flows, hosts) FROM STDIN (FORMAT binary)",
@@ -33,7 +35,7 @@ static const char *const copy_sql[ROW_TABLES] = {
 };
 
 enum {
-    FLOW_COLUMNS = 37,
+    FLOW_COLUMNS = 37 + ROWS_QUALITY_COLUMNS,
     TOTAL_COLUMNS = 11,
     INTERFACE_COLUMNS = 11,
     APP_COLUMNS = 10,
@@ -104,6 +106,7 @@ static int add_flow(struct rows *rows, const struct batch_record *record, struct
     copy_text(c, r.category);
     copy_text(c, r.host);
     copy_text(c, r.info);
+    rows_quality_copy(c, &r);
     return 0;
 }
 

@@ -107,3 +107,16 @@ bool quality_is_sound(const struct quality *q)
     return (judged || none) && q->metric < QUALITY_METRICS && q->blame <= BLAME_SERVER_HOST &&
            q->confidence <= CONFIDENCE_HIGH;
 }
+
+void quality_label_range(enum quality_label label, int *low, int *high)
+{
+    static const int from[] = {
+        [QUALITY_NONE] = -1,
+        [QUALITY_POOR] = 0,
+        [QUALITY_FAIR] = FAIR_FROM,
+        [QUALITY_GOOD] = GOOD_FROM,
+        [QUALITY_EXCELLENT] = EXCELLENT_FROM,
+    };
+    *low = from[label];
+    *high = label == QUALITY_EXCELLENT ? SCORE_MAX : from[label + 1] - 1;
+}

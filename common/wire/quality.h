@@ -80,5 +80,7 @@ const char *quality_class_name(enum quality_class class);
 int quality_label_by_name(const char *name);
 /* False for numbers that no honest agent sends. */
 bool quality_is_sound(const struct quality *q);
+/* The lowest and highest score of a label; both -1 for QUALITY_NONE. */
+void quality_label_range(enum quality_label label, int *low, int *high);
 /* Of two scores the one that tells more: the lower, when both are known. */
 unsigned quality_worse(unsigned a, unsigned b);

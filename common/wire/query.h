@@ -34,6 +34,7 @@ struct query_filter {
     char app[QUERY_WORD_SIZE];      /* application or protocol, case-insensitive */
     char protocol[QUERY_WORD_SIZE]; /* transport: tcp, udp, icmp or a number */
     char status[QUERY_WORD_SIZE];   /* flow status name */
+    char quality[QUERY_WORD_SIZE];  /* label of the flow's worse direction */
     uint16_t port;                  /* either side */
     uint16_t vlan;
     uint64_t flow_id;

@@ -238,6 +238,21 @@ static void do_flows(struct sim *s, uint64_t epoch, uint64_t first, unsigned cou
         r.key.server_port = 80;
         (void)addr_parse("192.0.2.1", &r.key.client);
         (void)addr_parse("198.51.100.7", &r.key.server);
+        r.quality_class = CLASS_WEB;
+        r.quality_profile = 1;
+        r.quality[DIR_C2S] = (struct quality){.score = 100, .worst = 100, .confidence = 2};
+        r.quality[DIR_S2C] = (struct quality){
+            .score = 30,
+            .worst = 30,
+            .metric = METRIC_LOSS,
+            .blame = BLAME_CLIENT_SIDE,
+            .confidence = CONFIDENCE_MEDIUM,
+            .value = 31,
+            .of = 174,
+        };
+        r.segments[DIR_S2C].data = 174;
+        r.retransmitted[DIR_S2C] = 31;
+        r.rtt[SIDE_SERVER] = (struct flow_rtt){.median_us = 40000, .min_us = 39000, .samples = 9};
         r.bytes[DIR_C2S] = 100;
         r.bytes[DIR_S2C] = 1000;
         put_record(&w, packed, flow_record_pack(&r, packed, sizeof packed));

@@ -1,4 +1,4 @@
-#include "agent/rows_quality.h"
+#include "common/wire/quality_row.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -105,7 +105,7 @@ static void set_dns(json_t *row, const struct flow_dns *dns)
     set_known(row, "dns_answer_us", dns->answer_us);
 }
 
-json_t *row_of_quality(const struct flow_record *r)
+json_t *quality_row(const struct flow_record *r)
 {
     json_t *row = json_object();
     if (r->quality_class == CLASS_NONE) {
@@ -129,7 +129,7 @@ static size_t put_verdict(const struct quality *q, char *buf, size_t size)
     return len > 0 && (size_t)len < size ? (size_t)len : 0;
 }
 
-void text_of_quality(const struct flow_record *r, char *buf, size_t size)
+void quality_text(const struct flow_record *r, char *buf, size_t size)
 {
     const struct quality *q = r->quality;
     buf[0] = '\0';

@@ -1,0 +1,108 @@
+#include "aggregator/store/rows_quality.h"
+
+#include <netinet/in.h>
+
+enum { VERDICT_COLUMNS = 16, TCP_COLUMNS = 18, DNS_COLUMNS = 4 };
+
+_Static_assert((int)VERDICT_COLUMNS + (int)TCP_COLUMNS + (int)DNS_COLUMNS ==
+                   (int)ROWS_QUALITY_COLUMNS,
+               "every column is filled");
+
+static void nulls(struct copy *c, int count)
+{
+    for (int i = 0; i < count; i++) {
+        copy_null(c);
+    }
+}
+
+/* Columns are signed; nothing that a minute can hold comes near their end. */
+static void number(struct copy *c, uint32_t value)
+{
+    copy_i32(c, value > INT32_MAX ? INT32_MAX : (int32_t)value);
+}
+
+static void number_or_null(struct copy *c, uint32_t value)
+{
+    if (value == 0) {
+        copy_null(c);
+    } else {
+        number(c, value);
+    }
+}
+
+static void score_or_null(struct copy *c, uint8_t score)
+{
+    if (score == QUALITY_SCORE_NONE) {
+        copy_null(c);
+    } else {
+        copy_i16(c, score);
+    }
+}
+
+static void verdicts(struct copy *c, const struct flow_record *r)
+{
+    const struct quality *c2s = &r->quality[DIR_C2S];
+    const struct quality *s2c = &r->quality[DIR_S2C];
+    copy_i16(c, r->quality_class);
+    copy_i16(c, r->quality_profile);
+    score_or_null(c, c2s->score);
+    score_or_null(c, s2c->score);
+    score_or_null(c, c2s->worst);
+    score_or_null(c, s2c->worst);
+    copy_i16(c, c2s->metric);
+    copy_i16(c, s2c->metric);
+    number(c, c2s->value);
+    number(c, s2c->value);
+    number(c, c2s->of);
+    number(c, s2c->of);
+    copy_i16(c, c2s->blame);
+    copy_i16(c, s2c->blame);
+    copy_i16(c, c2s->confidence);
+    copy_i16(c, s2c->confidence);
+}
+
+static void tcp(struct copy *c, const struct flow_record *r)
+{
+    const struct flow_segments *c2s = &r->segments[DIR_C2S];
+    const struct flow_segments *s2c = &r->segments[DIR_S2C];
+    number(c, c2s->data);
+    number(c, s2c->data);
+    number(c, c2s->lost_before);
+    number(c, s2c->lost_before);
+    number(c, c2s->needless);
+    number(c, s2c->needless);
+    number(c, c2s->duplicated);
+    number(c, s2c->duplicated);
+    number(c, c2s->zero_window_ms);
+    number(c, s2c->zero_window_ms);
+    for (int side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+        number_or_null(c, r->rtt[side].median_us);
+        number_or_null(c, r->rtt[side].min_us);
+        number_or_null(c, r->rtt[side].var_us);
+        number(c, r->rtt[side].samples);
+    }
+}
+
+static void dns(struct copy *c, const struct flow_dns *dns_sum)
+{
+    number(c, dns_sum->questions);
+    number(c, dns_sum->failed);
+    number(c, dns_sum->unanswered);
+    number_or_null(c, dns_sum->answer_us);
+}
+
+void rows_quality_copy(struct copy *c, const struct flow_record *r)
+{
+    if (r->quality_class == CLASS_NONE) {
+        nulls(c, ROWS_QUALITY_COLUMNS);
+        return;
+    }
+    verdicts(c, r);
+    if (r->key.protocol == IPPROTO_TCP) {
+        tcp(c, r);
+        nulls(c, DNS_COLUMNS);
+    } else {
+        nulls(c, TCP_COLUMNS);
+        dns(c, &r->dns);
+    }
+}
