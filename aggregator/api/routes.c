@@ -20,8 +20,7 @@ static const struct route table[] = {
     {HTTP_GET, "/api/v1/instances/{name}/counters", ROLE_VIEWER, READS,
      THERE(instance_counters_get)},
     {HTTP_GET, "/api/v1/instances/{name}/top", ROLE_VIEWER, READS, THERE(instance_top_get)},
-    {HTTP_GET, "/api/v1/instances/{name}/quality", ROLE_VIEWER, READS,
-     THERE(instance_quality_get)},
+    {HTTP_GET, "/api/v1/instances/{name}/quality", ROLE_VIEWER, READS, THERE(instance_quality_get)},
     {HTTP_GET, "/api/v1/instances/{name}/query", ROLE_VIEWER, READS, HERE(instance_query_get)},
 
     {HTTP_GET, "/api/v1/alerts", ROLE_VIEWER, READS, THERE(alerts_get)},

@@ -55,6 +55,7 @@ CALLS = {
     ("GET", "/api/v1/instances/{name}/states"): ("?limit=5", None, 200),
     ("GET", "/api/v1/instances/{name}/counters"): ("?step_s=10", None, 200),
     ("GET", "/api/v1/instances/{name}/top"): ("?kind=hosts", None, 200),
+    ("GET", "/api/v1/instances/{name}/quality"): ("", None, 200),
     ("GET", "/api/v1/instances/{name}/query"): ("?op=flows&limit=5", None, 200),
     ("GET", "/api/v1/alerts"): ("?limit=5", None, 200),
     ("GET", "/api/v1/alert-kinds"): ("", None, 200),
@@ -176,7 +177,8 @@ def test_questions_are_sorted_filtered_and_paged_by_the_agent(site):
     ("/instances/pisa-1/counters?from_ms=2&to_ms=1", "from_ms"),
     ("/instances/pisa-1/counters?step_s=5", "step_s"),
     ("/instances/pisa-1/states?cursor=x", "cursor"), ("/instances/pisa-1/query", "op"),
-    ("/instances/pisa-1/query?op=none", "op"), ("/instances/pisa-1/query?op=hosts&app=x", "app"),
+    ("/instances/pisa-1/query?op=flows&quality=bad", "quality"),
+    ("/instances/pisa-1/quality?limit=0", "limit"), ("/instances/pisa-1/query?op=none", "op"), ("/instances/pisa-1/query?op=hosts&app=x", "app"),
     ("/instances/pisa-1/query?op=flow", "flow_id"), ("/instances/pisa-1/query?op=flows&port=0", "port"),
     ("/fleet?x=1", "x"),
 ])

@@ -94,11 +94,7 @@ static void a_live_sample_comes_back_as_it_was(void **state)
     struct live_sample in = {1, 2, 3, 4, 5, 6}, out = {0};
     size_t len = live_sample_pack(&in, buf, sizeof buf);
     assert_int_equal(live_sample_unpack(buf, len, &out, &e), 0);
-    char again[QUERY_MAX]; /* not the structs: what lies between members is nobody's */
-    assert_int_equal(query_pack(&out, again, sizeof again), len);
-    assert_memory_equal(again, buf, len);
-    assert_string_equal(out.filter.quality, "poor");
-    assert_true(out.filter.flow_id == UINT64_MAX);
+    assert_memory_equal(&out, &in, sizeof in);
 }
 
 static void hello_and_welcome_carry_a_place_for_each_stream(void **state)
@@ -186,15 +182,16 @@ static void enrolment_comes_back_as_it_was(void **state)
 
 static struct query a_question(void)
 {
-    return (struct query){.req = "r1",
-                          .agg = "a1",
-                          .op = QUERY_FLOWS,
-                          .filter = {.host = "example", .quality = "poor", .port = 443, .flow_id = UINT64_MAX},
-                          .sort = "bytes",
-                          .desc = true,
-                          .limit = 50,
-                          .cursor = 100,
-                          .deadline_ms = 1500};
+    return (struct query){
+        .req = "r1",
+        .agg = "a1",
+        .op = QUERY_FLOWS,
+        .filter = {.host = "example", .quality = "poor", .port = 443, .flow_id = UINT64_MAX},
+        .sort = "bytes",
+        .desc = true,
+        .limit = 50,
+        .cursor = 100,
+        .deadline_ms = 1500};
 }
 
 static void a_question_comes_back_as_it_was(void **state)
@@ -206,7 +203,11 @@ static void a_question_comes_back_as_it_was(void **state)
     size_t len = query_pack(&in, buf, sizeof buf);
     assert_true(len > 0);
     assert_int_equal(query_unpack(buf, len, &out, &e), 0);
-    assert_memory_equal(&out, &in, sizeof in);
+    char again[QUERY_MAX]; /* not the structs: what lies between members is nobody's */
+    assert_int_equal(query_pack(&out, again, sizeof again), len);
+    assert_memory_equal(again, buf, len);
+    assert_string_equal(out.filter.quality, "poor");
+    assert_true(out.filter.flow_id == UINT64_MAX);
 }
 
 static void a_request_id_that_would_change_the_subject_is_refused(void **state)
