@@ -198,7 +198,10 @@ static void judge(struct qoe_tcp *q, const struct closing *c, unsigned dir,
     };
     measure_rtt(c, &w.measures);
     measure_losses(c, dir, &w.measures);
-    if (qoe_judge(class, &w.measures).metric == METRIC_ZERO_WINDOW) {
+    struct qoe_verdict v = qoe_judge(class, &w.measures);
+    if (v.score >= FINE_POINTS) {
+        w.blame = BLAME_NONE; /* the other direction's trouble */
+    } else if (v.metric == METRIC_ZERO_WINDOW) {
         w.blame = dir == 0 ? BLAME_SERVER_HOST : BLAME_CLIENT_HOST; /* who did not take it */
     }
     qoe_span_add(&q->span[dir], &w);

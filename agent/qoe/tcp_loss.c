@@ -67,6 +67,7 @@ static void add_hole(struct qoe_loss *l, struct qoe_hole hole)
 {
     if (l->holes == QOE_HOLES) {
         l->hole[1].from = l->hole[0].from; /* the two oldest become one */
+        l->hole[1].merged = true;
         drop_hole(l, 0);
     }
     l->hole[l->holes++] = hole;
@@ -252,12 +253,14 @@ enum qoe_kind qoe_loss_note(struct qoe_loss *l, const struct tcp_segment *tcp,
 static void pass_holes(struct qoe_loss *l, uint32_t ack)
 {
     for (unsigned i = l->holes; i-- > 0;) {
+        if (diff(l->hole[i].from, ack) >= 0) {
+            continue;
+        }
+        l->sum.unseen += l->hole[i].merged ? 0 : 1;
         if (diff(l->hole[i].to, ack) <= 0) {
             drop_hole(l, i);
-            l->sum.unseen++;
-        } else if (diff(l->hole[i].from, ack) < 0) {
+        } else {
             l->hole[i].from = ack;
-            l->sum.unseen++;
         }
     }
 }

@@ -19,6 +19,7 @@ struct qoe_hole {
     uint32_t to;
     uint32_t order; /* TSval of the segment behind it, or its IP identification */
     uint32_t at_us;
+    bool merged; /* of two, for want of room: bytes in it were seen */
 };
 
 /* Segments, since the flow began. */

@@ -1,18 +1,25 @@
 """A bad line of our own: every IP packet between this machine and a network namespace waits for a
 known time, and a known share of the TCP segments with data is dropped. Two TUN devices and a queue
-in between, since not every kernel has netem. What it did is what the tests hold the agent to."""
+in between, since not every kernel has netem. What it did is what the tests hold the agent to.
+
+As a program it is the line itself, in a process of its own so that nothing delays it but its own
+clock: "expect AWAY BACK" on standard input counts afresh and drops every so many-th segment,
+"tell" prints what happened since as JSON, the end of input ends it."""
 
 import collections
+import contextlib
 import fcntl
+import json
 import os
 import selectors
 import struct
 import subprocess
-import threading
+import sys
 import time
 
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 MTU = 1500
+PRIORITY = 10  # real time: a busy machine must not make the line slower than it is
 
 
 def run(*words):
@@ -39,12 +46,10 @@ class Direction:
 
     def __init__(self, out):
         self.out, self.queue = out, collections.deque()
-        self.drop_each = 0  # every so many-th segment with data; 0: none
-        self.reset()
+        self.expect(0)
 
-    def reset(self):
-        self.data = self.dropped = 0
-        self.waited = []
+    def expect(self, drop_each):
+        self.drop_each, self.data, self.dropped, self.waited = drop_each, 0, 0, []
 
     def take(self, packet, now, delay):
         if tcp_data(packet) > 0:
@@ -57,78 +62,100 @@ class Direction:
     def give(self, now):
         while self.queue and self.queue[0][1] <= now:
             taken, _, packet = self.queue.popleft()
-            try:
+            with contextlib.suppress(OSError):  # the other side is not up yet
                 os.write(self.out, packet)
-            except OSError:
-                continue  # the other side is not up yet
-            self.waited.append(time.monotonic() - taken)
+                self.waited.append(time.monotonic() - taken)
+
+    def tell(self):
+        middle = sorted(self.waited)[len(self.waited) // 2] if self.waited else 0
+        return {"data": self.data, "dropped": self.dropped, "waited_us": 1e6 * middle}
+
+
+class Relay:
+    def __init__(self, name, delay_s):
+        here, there = tun(f"{name}0"), tun(f"{name}1")
+        self.delay_s, self.away, self.back = delay_s, Direction(there), Direction(here)
+        self.ways = {here: self.away, there: self.back}
+
+    def pause(self):
+        dues = [way.queue[0][1] for way in self.ways.values() if way.queue]
+        return max(0, min(dues) - time.monotonic()) if dues else None
+
+    def work(self):
+        with selectors.DefaultSelector() as ready:
+            for fd in (*self.ways, sys.stdin.fileno()):
+                ready.register(fd, selectors.EVENT_READ)
+            while True:
+                for key, _ in ready.select(self.pause()):
+                    if key.fd in self.ways:
+                        self.read(key.fd)
+                    elif not self.obey(sys.stdin.readline().split()):
+                        return
+                now = time.monotonic()
+                self.away.give(now)
+                self.back.give(now)
+
+    def read(self, fd):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.ways[fd].take(os.read(fd, 65536), time.monotonic(), self.delay_s)
+
+    def obey(self, words):
+        if words[:1] == ["expect"]:
+            self.away.expect(int(words[1]))
+            self.back.expect(int(words[2]))
+        if words[:1] == ["tell"]:
+            print(json.dumps({"away": self.away.tell(), "back": self.back.tell()}), flush=True)
+        return bool(words)
 
 
 class Line:
-    """near address (here, on device `near`) and far address (in the namespace), delay each way."""
+    """near address (here, on `device`) and far address (in the namespace), delay each way."""
 
     def __init__(self, name, delay_s, near="10.213.0.1", far="10.213.0.2"):
         self.namespace, self.near, self.far, self.device = name, near, far, f"{name}0"
-        self.delay_s, self.ended = delay_s, threading.Event()
         run("ip", "netns", "add", name)
-        here, there = tun(self.device), tun(f"{name}1")
-        self.fds = {here: "away", there: "back"}
-        self.away, self.back = Direction(there), Direction(here)
+        self.child = subprocess.Popen([sys.executable, __file__, name, str(delay_s)], text=True,
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.child.stdout.readline()  # its devices are there
         run("ip", "link", "set", f"{name}1", "netns", name)
         self.set_up([], self.device, near, far)
-        self.set_up(["ip", "netns", "exec", name], f"{name}1", far, near)
-        run("ip", "netns", "exec", name, "ip", "link", "set", "lo", "up")
-        self.thread = threading.Thread(target=self.work, daemon=True)
-        self.thread.start()
+        self.set_up(self.inside(), f"{name}1", far, near)
+        run(*self.inside("ip", "link", "set", "lo", "up"))
 
     @staticmethod
     def set_up(before, device, own, other):
         run(*before, "ip", "address", "add", own, "peer", other, "dev", device)
         run(*before, "ip", "link", "set", device, "up", "mtu", str(MTU))
 
-    def work(self):
-        with selectors.DefaultSelector() as ready:
-            for fd in self.fds:
-                ready.register(fd, selectors.EVENT_READ)
-            while not self.ended.is_set():
-                for key, _ in ready.select(self.pause()):
-                    self.read(key.fd)
-                now = time.monotonic()
-                self.away.give(now)
-                self.back.give(now)
-
-    def read(self, fd):
-        direction = getattr(self, self.fds[fd])
-        while True:
-            try:
-                packet = os.read(fd, 65536)
-            except BlockingIOError:
-                return
-            direction.take(packet, time.monotonic(), self.delay_s)
-
-    def pause(self):
-        dues = [d.queue[0][1] for d in (self.away, self.back) if d.queue]
-        return max(0, min(dues) - time.monotonic()) if dues else 0.05
+    def say(self, words):
+        self.child.stdin.write(words + "\n")
+        self.child.stdin.flush()
 
     def expect(self, away=0, back=0):
         """From now on: drops every so many-th segment, and counts afresh."""
-        for direction, each in ((self.away, away), (self.back, back)):
-            direction.reset()
-            direction.drop_each = each
+        self.say(f"expect {away} {back}")
 
-    def rtt_us(self):
-        """The round trip that packets really had, by the median of what they waited."""
-        def middle(waited):
-            return sorted(waited)[len(waited) // 2]
-        return 1e6 * (middle(self.away.waited) + middle(self.back.waited))
+    def tell(self):
+        """What it did since, with the round trip that packets really had."""
+        self.say("tell")
+        told = json.loads(self.child.stdout.readline())
+        told["rtt_us"] = told["away"]["waited_us"] + told["back"]["waited_us"]
+        return told
 
     def inside(self, *words):
         """A command as it must be said to run at the far end."""
         return ["ip", "netns", "exec", self.namespace, *words]
 
     def close(self):
-        self.ended.set()
-        self.thread.join(5)
-        for fd in self.fds:
-            os.close(fd)
+        self.child.stdin.close()
+        self.child.wait(10)
         run("ip", "netns", "del", self.namespace)
+
+
+if __name__ == "__main__":
+    relay = Relay(sys.argv[1], float(sys.argv[2]))
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+    print("ready", flush=True)
+    relay.work()

@@ -200,6 +200,22 @@ static void more_holes_than_there_is_room_for_are_merged(void **state)
     assert_int_equal(l.sum.out_of_order, 1);
 }
 
+static void holes_that_were_merged_are_no_loss_of_the_tap(void **state)
+{
+    (void)state;
+    struct qoe_loss l = from_zero();
+    data(&l, 0, 100);
+    for (uint32_t i = 1; i <= 8; i++) {
+        data(&l, i * 200, 100);
+    }
+    for (uint32_t i = 0; i < 8; i++) {
+        (void)note(&l, (struct seg){.seq = 100 + i * 200, .len = 100, .at_us = 90 * MS});
+    }
+    ack(&l, 1700, 1000, 0);
+    assert_int_equal(l.sum.lost_before, 8);
+    assert_int_equal(l.sum.unseen, 0);
+}
+
 static void sequence_numbers_may_wrap(void **state)
 {
     (void)state;
@@ -285,6 +301,7 @@ int main(void)
         cmocka_unit_test(a_copy_by_a_mirror_is_no_loss),
         cmocka_unit_test(a_hole_may_be_filled_from_its_middle),
         cmocka_unit_test(more_holes_than_there_is_room_for_are_merged),
+        cmocka_unit_test(holes_that_were_merged_are_no_loss_of_the_tap),
         cmocka_unit_test(sequence_numbers_may_wrap),
         cmocka_unit_test(a_keep_alive_is_no_retransmission),
         cmocka_unit_test(a_shut_window_is_timed_and_its_probe_is_no_data),
