@@ -35,6 +35,12 @@ void instance_query_get(struct call *call);
 struct http_response *alerts_get(struct call *call, struct pg *pg, struct err *e);
 void alert_kinds_get(struct call *call);
 
+/* assets.c and asset.c */
+struct http_response *assets_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *assets_csv_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *asset_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *asset_delete(struct call *call, struct pg *pg, struct err *e);
+
 /* config.c and config_change.c */
 struct http_response *config_list_get(struct call *call, struct pg *pg, struct err *e);
 struct http_response *config_history_get(struct call *call, struct pg *pg, struct err *e);

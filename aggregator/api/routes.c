@@ -26,6 +26,11 @@ static const struct route table[] = {
     {HTTP_GET, "/api/v1/alerts", ROLE_VIEWER, READS, THERE(alerts_get)},
     {HTTP_GET, "/api/v1/alert-kinds", ROLE_VIEWER, READS, HERE(alert_kinds_get)},
 
+    {HTTP_GET, "/api/v1/assets", ROLE_VIEWER, READS, THERE(assets_get)},
+    {HTTP_GET, "/api/v1/assets.csv", ROLE_VIEWER, READS, THERE(assets_csv_get)},
+    {HTTP_GET, "/api/v1/assets/{id}", ROLE_VIEWER, READS, THERE(asset_get)},
+    {HTTP_DELETE, "/api/v1/assets/{id}", ROLE_OPERATOR, CHANGES, THERE(asset_delete)},
+
     {HTTP_GET, "/api/v1/config/{section}", ROLE_VIEWER, READS, THERE(config_list_get)},
     {HTTP_POST, "/api/v1/config/{section}", ROLE_OPERATOR, CHANGES, THERE(config_post)},
     {HTTP_PUT, "/api/v1/config/{section}/{id}", ROLE_OPERATOR, CHANGES, THERE(config_put)},

@@ -59,6 +59,9 @@ CALLS = {
     ("GET", "/api/v1/instances/{name}/query"): ("?op=flows&limit=5", None, 200),
     ("GET", "/api/v1/alerts"): ("?limit=5", None, 200),
     ("GET", "/api/v1/alert-kinds"): ("", None, 200),
+    ("GET", "/api/v1/assets"): ("?limit=5", None, 200),
+    ("GET", "/api/v1/assets/{id}"): ("", None, 200),
+    ("DELETE", "/api/v1/assets/{id}"): ("", None, 204),
     ("GET", "/api/v1/config/{section}"): ("", None, 200),
     ("POST", "/api/v1/config/{section}"): (
         "", {"scope": "fleet", "name": "No telnet",
@@ -85,7 +88,8 @@ CALLS = {
     ("GET", "/readyz"): ("", None, 200),
 }
 # No JSON: they have tests of their own.
-OTHERS = {("GET", "/metrics"), ("GET", "/api/v1/live"), ("GET", "/api/v1/reports/{id}/html")}
+OTHERS = {("GET", "/metrics"), ("GET", "/api/v1/live"), ("GET", "/api/v1/reports/{id}/html"),
+          ("GET", "/api/v1/assets.csv")}
 # What makes the row that {id} of a path stands for.
 MADE_BY = {"reports": ("/reports", {"scope": "fleet", "period": "day", "time_zone": "UTC"}),
            "report-schedules": ("/report-schedules", SCHEDULE)}
@@ -94,6 +98,8 @@ MADE_BY = {"reports": ("/reports", {"scope": "fleet", "period": "day", "time_zon
 def made_id(api, path):
     """The id of a row made for this very question, or 1 where there is no need of one."""
     kind = path.split("/")[3] if "{id}" in path else ""
+    if kind == "assets":
+        return wait_for(lambda: api.get("/assets?limit=1")["items"], 40, "an asset")[0]["id"]
     if kind not in MADE_BY:
         return "1"
     where, body = MADE_BY[kind]

@@ -203,6 +203,69 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/assets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The local hosts of all sites.
+         * @description Every filter that is given must match. What is empty stands last in either order.
+         *
+         */
+        get: operations["assetList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/assets.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The same assets as a table, at most 100,000 lines.
+         * @description UTF-8 with a head line, by RFC 4180; lists in a cell are divided by blanks. A text that a
+         *     spreadsheet would take for a formula has an apostrophe in front.
+         *
+         */
+        get: operations["assetExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/assets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        /** All that is known of one asset. */
+        get: operations["assetGet"];
+        put?: never;
+        post?: never;
+        /** Forgets an asset (operator); it comes back when its agent hears it again. */
+        delete: operations["assetDelete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/config/{section}": {
         parameters: {
             query?: never;
@@ -1214,6 +1277,97 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /**
+         * @description unknown while its instance does not answer.
+         * @enum {string}
+         */
+        AssetState: "online" | "offline" | "unknown";
+        AssetService: {
+            /** @enum {string} */
+            transport: "tcp" | "udp";
+            port: number;
+            /** @description What the port is for. */
+            name: string | null;
+            /** @description What was recognised on it. */
+            protocol: string | null;
+            /** Format: int64 */
+            first_ms?: number;
+            /** Format: int64 */
+            last_ms?: number;
+        };
+        Asset: {
+            id: string;
+            /** @description Its address. */
+            host: string;
+            /** @description 0 when untagged. */
+            vlan: number;
+            mac: string | null;
+            /** @description Many addresses carry it: a router's. */
+            mac_shared: boolean;
+            /** @description Locally administered: random or virtual. */
+            mac_made_up: boolean;
+            vendor: string | null;
+            /** @description The best of its names. */
+            name: string | null;
+            state: components["schemas"]["AssetState"];
+            always_on: boolean;
+            /** @description An alert on its silence is engaged. */
+            missing: boolean;
+            /**
+             * Format: int64
+             * @description Online or offline since.
+             */
+            since_ms: number;
+            /** Format: int64 */
+            first_ms: number;
+            /**
+             * Format: int64
+             * @description When online, as of its last record.
+             */
+            last_ms: number;
+            instance: string;
+            site: string;
+            services: components["schemas"]["AssetService"][];
+        };
+        AssetPage: {
+            items: components["schemas"]["Asset"][];
+            next: components["schemas"]["Next"];
+            /**
+             * Format: int64
+             * @description All that match.
+             */
+            total: number;
+            /** @description How many match in each state, with every filter but state. */
+            counts: {
+                online: number;
+                offline: number;
+                unknown: number;
+            };
+        };
+        AssetDetail: {
+            asset: components["schemas"]["Asset"];
+            /** @description The most recently seen first. */
+            names: {
+                /** @enum {string} */
+                source: "dhcp" | "mdns" | "netbios" | "llmnr" | "dns" | "tls" | "http";
+                name: string;
+                /** Format: int64 */
+                first_ms: number;
+                /** Format: int64 */
+                last_ms: number;
+            }[];
+            /** @description The newest first, at most 200. */
+            changes: {
+                /** Format: int64 */
+                at_ms: number;
+                /** @enum {string} */
+                what: "new" | "mac" | "name" | "service" | "online" | "offline";
+                before: string | null;
+                after: string | null;
+            }[];
+            /** @description Other addresses of the same network card, and the same card at other instances. */
+            others: components["schemas"]["Asset"][];
+        };
         AlertKind: {
             id: number;
             name: string;
@@ -1302,6 +1456,29 @@ export interface components {
         Id: string;
         /** @description `next` of the page before. */
         Cursor: string;
+        /** @description Part of address, MAC, vendor or any name; in any case. */
+        AssetQ: string;
+        AssetState: components["schemas"]["AssetState"];
+        AssetSite: string;
+        AssetInstance: components["schemas"]["InstanceName"];
+        /** @description Address inside it, such as 10.1.0.0/16 or 2001:db8::/32; or one address. */
+        AssetNetwork: string;
+        /** @description Beginning of the MAC, such as 00:1b:21; also with hyphens. */
+        AssetMac: string;
+        /** @description Part of it, in any case. */
+        AssetVendor: string;
+        /** @description Part of any of its names, in any case. */
+        AssetName: string;
+        /** @description A name or protocol such as ssh, a port such as 22, or both as tcp/22. */
+        AssetService: string;
+        AssetVlan: number;
+        AssetFirstFrom: number;
+        AssetFirstTo: number;
+        AssetLastFrom: number;
+        AssetLastTo: number;
+        AssetSort: "host" | "name" | "mac" | "vendor" | "site" | "instance" | "vlan" | "first_ms" | "last_ms";
+        /** @description From the greatest. Left out, true for times and false for all else. */
+        AssetDesc: boolean;
         Limit: number;
         /** @description Left out, one hour before to_ms. */
         From: number;
@@ -1686,6 +1863,150 @@ export interface operations {
                 };
             };
             401: components["responses"]["Error"];
+        };
+    };
+    assetList: {
+        parameters: {
+            query?: {
+                /** @description Part of address, MAC, vendor or any name; in any case. */
+                q?: components["parameters"]["AssetQ"];
+                state?: components["parameters"]["AssetState"];
+                site?: components["parameters"]["AssetSite"];
+                instance?: components["parameters"]["AssetInstance"];
+                /** @description Address inside it, such as 10.1.0.0/16 or 2001:db8::/32; or one address. */
+                network?: components["parameters"]["AssetNetwork"];
+                /** @description Beginning of the MAC, such as 00:1b:21; also with hyphens. */
+                mac?: components["parameters"]["AssetMac"];
+                /** @description Part of it, in any case. */
+                vendor?: components["parameters"]["AssetVendor"];
+                /** @description Part of any of its names, in any case. */
+                name?: components["parameters"]["AssetName"];
+                /** @description A name or protocol such as ssh, a port such as 22, or both as tcp/22. */
+                service?: components["parameters"]["AssetService"];
+                vlan?: components["parameters"]["AssetVlan"];
+                first_from_ms?: components["parameters"]["AssetFirstFrom"];
+                first_to_ms?: components["parameters"]["AssetFirstTo"];
+                last_from_ms?: components["parameters"]["AssetLastFrom"];
+                last_to_ms?: components["parameters"]["AssetLastTo"];
+                sort?: components["parameters"]["AssetSort"];
+                /** @description From the greatest. Left out, true for times and false for all else. */
+                desc?: components["parameters"]["AssetDesc"];
+                /** @description `next` of the page before, in the same order. */
+                cursor?: string;
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of assets. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssetPage"];
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+        };
+    };
+    assetExport: {
+        parameters: {
+            query?: {
+                /** @description Part of address, MAC, vendor or any name; in any case. */
+                q?: components["parameters"]["AssetQ"];
+                state?: components["parameters"]["AssetState"];
+                site?: components["parameters"]["AssetSite"];
+                instance?: components["parameters"]["AssetInstance"];
+                /** @description Address inside it, such as 10.1.0.0/16 or 2001:db8::/32; or one address. */
+                network?: components["parameters"]["AssetNetwork"];
+                /** @description Beginning of the MAC, such as 00:1b:21; also with hyphens. */
+                mac?: components["parameters"]["AssetMac"];
+                /** @description Part of it, in any case. */
+                vendor?: components["parameters"]["AssetVendor"];
+                /** @description Part of any of its names, in any case. */
+                name?: components["parameters"]["AssetName"];
+                /** @description A name or protocol such as ssh, a port such as 22, or both as tcp/22. */
+                service?: components["parameters"]["AssetService"];
+                vlan?: components["parameters"]["AssetVlan"];
+                first_from_ms?: components["parameters"]["AssetFirstFrom"];
+                first_to_ms?: components["parameters"]["AssetFirstTo"];
+                last_from_ms?: components["parameters"]["AssetLastFrom"];
+                last_to_ms?: components["parameters"]["AssetLastTo"];
+                sort?: components["parameters"]["AssetSort"];
+                /** @description From the greatest. Left out, true for times and false for all else. */
+                desc?: components["parameters"]["AssetDesc"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The table. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+        };
+    };
+    assetGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The asset. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssetDetail"];
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+        };
+    };
+    assetDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgotten. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+            404: components["responses"]["Error"];
         };
     };
     configList: {
