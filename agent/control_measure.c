@@ -33,6 +33,9 @@ struct health_outside control_measure(struct control *c, uint64_t wall_ns, uint6
     s->spool_age_s = uplink.spool_age_s;
     s->spool_dropped = uplink.spool_dropped;
     s->alerts_refused = alert_engine_refused(c->alerts);
+    exporters_sweep(&c->exporters, wall_ns);
+    s->exporters = c->exporters.rows;
+    s->exporter_count = c->exporters.count;
     struct health_outside known = outside(c, &uplink);
     atomic_store(&c->link->health->flow_alerts, known.flow_alerts); /* for our successor */
     return known;

@@ -36,6 +36,12 @@ static bool is_local(enum addr_family family, const struct addr *addr, void *arg
     return settings_is_local(c->settings, family, addr);
 }
 
+static void note_exporter(const struct exporter_view *view, void *arg)
+{
+    struct control *c = arg;
+    exporters_take(&c->exporters, view);
+}
+
 static int open_tables(struct control *c, const struct control_calls *calls, struct err *e)
 {
     const struct settings *s = c->settings;
@@ -49,7 +55,8 @@ static int open_tables(struct control *c, const struct control_calls *calls, str
     struct finding_sink findings = {.take = calls->finding, .arg = c};
     struct alert_options alerts = {
         .path = c->alerts_path, .name = s->name, .take = calls->alert, .arg = c};
-    c->intake = (struct intake){.account = calls->account, .record = calls->record, .arg = c};
+    c->intake = (struct intake){
+        .account = calls->account, .record = calls->record, .exporter = note_exporter, .arg = c};
     c->hosts = host_table_new((size_t)s->hosts_max, local, e);
     c->counters = c->hosts == NULL ? NULL : counters_new(now_ns, calls->counter, is_local, c, e);
     c->alerts = c->counters == NULL ? NULL : alert_engine_open(&alerts, now_ns, e);

@@ -13,6 +13,7 @@
 #include "agent/counters.h"
 #include "agent/detect/detector.h"
 #include "agent/drill.h"
+#include "agent/exporters.h"
 #include "agent/health.h"
 #include "agent/intake.h"
 #include "agent/uplink/uplink.h"
@@ -35,6 +36,7 @@ struct control {
     struct detectors *detectors;
     struct alert_engine *alerts;
     struct health health;
+    struct exporters exporters;
     struct uplink *uplink;
     struct config_consumer consumers[CONTROL_CONSUMERS_MAX];
     struct drill drill;

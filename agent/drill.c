@@ -74,7 +74,7 @@ static json_t *status_assets(const struct drill *d, uint64_t wall_ns)
 static json_t *status_row(const struct drill *d, uint64_t wall_ns, uint64_t mono_ns)
 {
     const struct health *h = d->health;
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:o, s:o, s:o, s:o}",
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
                      "name", d->name, "version", PICKET_VERSION, "boot", h->boot, "uptime_s",
                      (json_int_t)((mono_ns - h->start_mono_ns) / NS_PER_S), "memory_bytes",
                      (json_int_t)h->pss_bytes, "cpu_ms", (json_int_t)h->cpu_ms, "control_starts",
@@ -82,7 +82,7 @@ static json_t *status_row(const struct drill *d, uint64_t wall_ns, uint64_t mono
                      "alerts_engaged", (json_int_t)alert_engine_engaged(d->alerts), "sources",
                      rows_of_sources(&h->sample), "engine", status_engine(d), "uplink",
                      status_uplink(d), "hosts", status_hosts(d, wall_ns), "assets",
-                     status_assets(d, wall_ns));
+                     status_assets(d, wall_ns), "exporters", rows_of_exporters(&h->sample));
 }
 
 static void ask_status(struct drill *d, const struct query *question, uint64_t wall_ns,

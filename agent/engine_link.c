@@ -34,6 +34,8 @@ static size_t lay_out(struct engine_link *link, uint8_t *base)
         lane->flows = carve_ring(base, &used, sizeof(struct record), ENGINE_FLOW_SLOTS);
         lane->accounts = carve_ring(base, &used, sizeof(struct account), ENGINE_ACCOUNT_SLOTS);
         lane->sightings = carve_ring(base, &used, sizeof(struct sighting), ENGINE_SIGHTING_SLOTS);
+        lane->exporters =
+            carve_ring(base, &used, sizeof(struct exporter_view), ENGINE_EXPORTER_SLOTS);
         lane->questions = carve_ring(base, &used, sizeof(struct engine_question), QUESTION_SLOTS);
     }
     return used;
@@ -61,7 +63,7 @@ int engine_link_open(struct engine_link *link, unsigned workers, struct err *e)
     for (unsigned i = 0; i < workers; i++) {
         const struct engine_lane *lane = &link->lanes[i];
         opened = opened && lane->flows != NULL && lane->accounts != NULL &&
-                 lane->questions != NULL && lane->sightings != NULL;
+                 lane->questions != NULL && lane->sightings != NULL && lane->exporters != NULL;
         link->to_worker[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         opened = opened && link->to_worker[i] >= 0;
     }
@@ -92,6 +94,7 @@ void engine_link_close(struct engine_link *link)
         ring_free(link->lanes[i].flows);
         ring_free(link->lanes[i].accounts);
         ring_free(link->lanes[i].sightings);
+        ring_free(link->lanes[i].exporters);
         ring_free(link->lanes[i].questions);
         link->lanes[i] = (struct engine_lane){0};
         close_fd(&link->to_worker[i]);

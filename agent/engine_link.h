@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "agent/collect/collect.h"
 #include "agent/flow/record.h"
 #include "agent/flow/sighting.h"
 #include "common/err.h"
@@ -22,6 +23,7 @@ enum {
     ENGINE_FLOW_SLOTS = 4096,
     ENGINE_ACCOUNT_SLOTS = 16384,
     ENGINE_SIGHTING_SLOTS = 1024,
+    ENGINE_EXPORTER_SLOTS = 128, /* a second's news of all exporters */
     ENGINE_TEXT_SIZE = 128
 };
 
@@ -31,6 +33,7 @@ enum source_state { SOURCE_STARTING, SOURCE_RUNNING, SOURCE_ENDED, SOURCE_FAILED
 struct source_stats {
     char name[SOURCE_NAME_SIZE];
     char error[ENGINE_TEXT_SIZE]; /* why it failed; set before state */
+    uint8_t collects;             /* 1: takes what flow exporters send; set before state */
     _Atomic uint32_t state;       /* enum source_state */
     _Atomic uint64_t packets;
     _Atomic uint64_t bytes[2]; /* client to server, server to client; by flow direction */
@@ -80,6 +83,7 @@ struct engine_lane {
     struct ring *flows;     /* struct record; engine → control */
     struct ring *accounts;  /* struct account; engine → control */
     struct ring *sightings; /* struct sighting; engine → control */
+    struct ring *exporters; /* struct exporter_view; engine → control */
     struct ring *questions; /* struct engine_question; control → engine */
     struct engine_snapshot *snapshot;
 };

@@ -64,6 +64,7 @@ static void read_source(struct health *h, struct health_lane *lane, unsigned i,
     uint32_t state = atomic_load_explicit(&stats->state, memory_order_acquire);
     text_copy(source->name, stats->name, sizeof source->name);
     source->state = state_join(source->state, state);
+    source->collects = stats->collects != 0;
     if (state == SOURCE_FAILED) {
         text_copy(source->error, stats->error, sizeof source->error);
     }

@@ -40,6 +40,9 @@ bool intake_check_flow(struct flow_record *r)
             return false;
         }
     }
+    if (r->exporter_family != ADDR_NONE && !family_is_known(r->exporter_family)) {
+        return false;
+    }
     bool_clean(&r->final);
     bool_clean(&r->truncated);
     field_clean(r->source, sizeof r->source);
@@ -118,6 +121,19 @@ static void drain_sightings(struct intake *in, struct ring *ring)
     }
 }
 
+static void drain_exporters(struct intake *in, struct ring *ring)
+{
+    const struct exporter_view *slot = NULL;
+    for (unsigned i = 0; i < ENGINE_EXPORTER_SLOTS && (slot = ring_peek(ring)) != NULL; i++) {
+        struct exporter_view copy = *slot;
+        ring_release(ring);
+        if (family_is_known(copy.family) && copy.source < ENGINE_MAX_SOURCES &&
+            in->exporter != NULL) {
+            in->exporter(&copy, in->arg);
+        }
+    }
+}
+
 bool intake_drain(struct intake *in, const struct engine_link *link)
 {
     bool more = false;
@@ -125,6 +141,7 @@ bool intake_drain(struct intake *in, const struct engine_link *link)
         drain_accounts(in, link->lanes[i].accounts);
         drain_records(in, link->lanes[i].flows);
         drain_sightings(in, link->lanes[i].sightings);
+        drain_exporters(in, link->lanes[i].exporters);
         more = more || ring_depth(link->lanes[i].accounts) > 0 ||
                ring_depth(link->lanes[i].flows) > 0 || ring_depth(link->lanes[i].sightings) > 0;
     }

@@ -15,6 +15,7 @@ struct intake {
     void (*account)(const struct account *account, void *arg);
     void (*record)(const struct record *record, void *arg);
     void (*sighting)(const struct sighting *sighting, void *arg);
+    void (*exporter)(const struct exporter_view *view, void *arg); /* NULL: nobody asks */
     void *arg;
     uint64_t taken;     /* values taken since the beginning */
     uint64_t malformed; /* of them refused */

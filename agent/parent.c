@@ -1,6 +1,7 @@
 #define LOG_MODULE "parent"
 #include "agent/parent.h"
 
+#include "agent/capture/source.h"
 #include "agent/child.h"
 #include "agent/control.h"
 #include "agent/engine.h"
@@ -200,7 +201,7 @@ static void watch_sources(struct parent *p, uint64_t now_ns)
     p->looked_ns = now_ns;
     for (size_t i = 0; i < words->count && i < ENGINE_MAX_SOURCES; i++) {
         views[i].failed = has_failed(p, i);
-        views[i].usable = reopen_is_usable(words->items[i]);
+        views[i].usable = source_is_collector(words->items[i]) || reopen_is_usable(words->items[i]);
     }
     if (reopen_is_wanted(&p->reopen, views, words->count, now_ns)) {
         log_info(NULL, "a source that failed is tried again: the engine starts anew");

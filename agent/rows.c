@@ -91,6 +91,23 @@ static json_t *flow_identity(const struct flow_record *r)
                      text_or_null(flow_key_community_id(&r->key, 0, community_id)));
 }
 
+static json_t *number_or_null(uint64_t value)
+{
+    return value == 0 ? NULL : number_of(value);
+}
+
+/* Of a flow that was not captured here: who told it, and how. */
+static json_t *flow_exporter(const struct flow_record *r)
+{
+    bool tcp = r->key.protocol == IPPROTO_TCP;
+    return json_pack("{s:o, s:o*, s:o*, s:o, s:o*, s:o*}", "exporter",
+                     addr_of(r->exporter_family, &r->exporter), "input_if",
+                     number_or_null(r->input_if), "output_if", number_or_null(r->output_if),
+                     "sampling", number_of(r->sampling), "tcp_flags_c2s",
+                     tcp ? number_of(r->tcp_flags[DIR_C2S]) : NULL, "tcp_flags_s2c",
+                     tcp ? number_of(r->tcp_flags[DIR_S2C]) : NULL);
+}
+
 static json_t *flow_meaning(const struct flow_record *r)
 {
     return json_pack("{s:o, s:o, s:o*, s:o*, s:o*, s:s, s:i, s:o, s:o, s:o, s:o}", "protocol",
@@ -128,6 +145,9 @@ json_t *row_of_flow(const struct live_flow *flow)
 {
     json_t *row = joined(flow_identity(&flow->record), flow_meaning(&flow->record));
     row = joined(row, flow_numbers(flow));
+    if (flow->record.exporter_family != ADDR_NONE) {
+        return joined(row, flow_exporter(&flow->record)); /* packets told nothing */
+    }
     if (flow->record.key.protocol == IPPROTO_TCP) {
         row = joined(row, flow_tcp(&flow->record));
     }
@@ -200,10 +220,57 @@ json_t *rows_of_sources(const struct agent_sample *sample)
     for (size_t i = 0; i < sample->source_count; i++) {
         const struct source_sample *s = &sample->sources[i];
         json_t *source =
-            json_pack("{s:o, s:s, s:o*, s:o, s:o}", "name", fields_string(s->name), "state",
-                      source_state_name(s->state), "error", text_or_null(s->error), "packets",
-                      number_of(s->packets), "dropped", number_of(s->dropped));
+            json_pack("{s:o, s:s, s:s, s:o*, s:o, s:o}", "name", fields_string(s->name), "kind",
+                      s->collects ? "exporters" : "packets", "state", source_state_name(s->state),
+                      "error", text_or_null(s->error), "packets", number_of(s->packets), "dropped",
+                      number_of(s->dropped));
         (void)json_array_append_new(list, source); /* short of memory: fewer */
+    }
+    return list;
+}
+
+static json_t *versions_of(uint8_t versions)
+{
+    static const struct {
+        enum collect_version bit;
+        const char *name;
+    } names[] = {{COLLECT_V5, "NetFlow v5"}, {COLLECT_V9, "NetFlow v9"}, {COLLECT_IPFIX, "IPFIX"}};
+    json_t *list = json_array();
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if ((versions & names[i].bit) != 0) {
+            (void)json_array_append_new(list, json_string(names[i].name)); /* no memory: fewer */
+        }
+    }
+    return list;
+}
+
+static json_t *exporter_identity(const struct agent_sample *s, const struct exporter_view *x)
+{
+    const char *source = x->source < s->source_count ? s->sources[x->source].name : "";
+    return json_pack("{s:o, s:s, s:b, s:o}", "address", addr_of(x->family, &x->addr), "source",
+                     source, "refused", (int)(x->number == 0), "versions",
+                     versions_of(x->versions));
+}
+
+static json_t *exporter_numbers(const struct exporter_view *x)
+{
+    return json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                     "first_ms", ms_of(x->first_ns), "last_ms", ms_of(x->last_ns), "clock_skew_ms",
+                     (json_int_t)x->skew_ms, "templates", number_of(x->templates), "sampling",
+                     number_of(x->sampling), "datagrams", number_of(x->datagrams), "flows",
+                     number_of(x->flows), "lost_flows", number_of(x->lost_flows), "lost_datagrams",
+                     number_of(x->lost_datagrams), "malformed", number_of(x->malformed),
+                     "untemplated", number_of(x->untemplated), "duplicates",
+                     number_of(x->duplicates), "restarts", number_of(x->restarts));
+}
+
+json_t *rows_of_exporters(const struct agent_sample *sample)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < sample->exporter_count; i++) {
+        const struct exporter_view *x = &sample->exporters[i];
+        json_t *row = joined(exporter_identity(sample, x), exporter_numbers(x));
+        (void)json_array_append_new(list, row); /* short of memory: fewer */
     }
     return list;
 }

@@ -18,3 +18,5 @@ json_t *row_of_host(const struct host *host, uint64_t now_ns);
 json_t *row_of_alert(const struct alert_state *alert);
 /* The sources of the status row. */
 json_t *rows_of_sources(const struct agent_sample *sample);
+/* Its flow exporters; the row without an address is of senders who were turned away. */
+json_t *rows_of_exporters(const struct agent_sample *sample);

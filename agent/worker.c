@@ -198,13 +198,12 @@ static bool read_source(struct worker *w, unsigned index, uint64_t wall_ns)
         return false;
     }
     w->reading = index;
-    switch (ws->source->ops->read(ws->source, BATCH, wall_ns, on_packet, w)) {
-    case SOURCE_MORE: return true;
-    case SOURCE_AGAIN: return false;
-    case SOURCE_END: worker_source_over(w, index, SOURCE_ENDED); return false;
-    case SOURCE_ERROR: worker_source_over(w, index, SOURCE_FAILED); return false;
+    packet_fn take = ws->source->collects ? worker_collect : on_packet;
+    enum source_result result = ws->source->ops->read(ws->source, BATCH, wall_ns, take, w);
+    if (result == SOURCE_END || result == SOURCE_ERROR) {
+        worker_source_over(w, index, result == SOURCE_END ? SOURCE_ENDED : SOURCE_FAILED);
     }
-    return false;
+    return result == SOURCE_MORE;
 }
 
 /* On a quiet wire time goes on by the clock, but not for files that keep their own. */

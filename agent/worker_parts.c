@@ -33,10 +33,10 @@ static struct flow_limits limits_of(const struct settings *s)
     };
 }
 
-/* Live sources are shared by all workers, files belong to the first. */
+/* Interfaces are shared by all workers, files and exporters' ports belong to the first. */
 static bool is_ours(const char *word, unsigned index)
 {
-    return index == 0 || !source_is_file(word);
+    return index == 0 || !(source_is_file(word) || source_is_collector(word));
 }
 
 static void set_state(struct source_stats *stats, enum source_state state)
@@ -71,6 +71,7 @@ static void open_one(struct worker *w, const struct settings *s, unsigned worker
         return;
     }
     w->open_sources++;
+    w->collects = w->collects || source->collects;
     w->keeps_time = w->keeps_time && source->keeps_time;
     set_state(&w->lane->stats->sources[index], SOURCE_RUNNING);
 }
@@ -89,6 +90,7 @@ static void open_sources(struct worker *w, const struct settings *s, unsigned wo
         }
         struct source_stats *stats = &w->lane->stats->sources[i];
         memcpy(stats->name, w->labels[i], sizeof stats->name);
+        stats->collects = source_is_collector(word);
         open_one(w, s, workers, i);
     }
     w->keeps_time = w->keeps_time && w->open_sources > 0;
@@ -125,6 +127,10 @@ struct worker *worker_new(const struct settings *settings, struct engine_link *l
     w->emitter =
         (struct emitter){.lane = w->lane, .to_control = link->to_control, .table = w->table};
     open_sources(w, settings, link->workers, index);
+    if (w->collects && (w->collector = collector_new(e)) == NULL) {
+        worker_free(w);
+        return NULL;
+    }
     worker_publish(w, 0);
     return w;
 }
@@ -150,6 +156,7 @@ void worker_free(struct worker *w)
     for (unsigned i = 0; i < w->source_count; i++) {
         source_close(w->sources[i].source);
     }
+    collector_free(w->collector);
     dpi_free(w->dpi);
     sight_free(w->sight);
     flow_expiry_free(w->expiry);
@@ -176,6 +183,7 @@ struct flow_key worker_key_of(const struct endpoints *ends, enum flow_dir dir)
         .vlan = ends->vlan,
         .family = ends->family,
         .protocol = ends->protocol,
+        .observer = ends->observer,
     };
 }
 
@@ -264,6 +272,7 @@ void worker_publish(struct worker *w, uint64_t wall_ns)
     bool ask_kernel = wall_ns - w->stats_ns >= NS_PER_S;
     if (ask_kernel) {
         w->stats_ns = wall_ns;
+        worker_tell_exporters(w);
     }
     set64(&stats->progress, ++w->progress);
     set64(&stats->packets, w->packets);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "agent/collect/collect.h"
 #include "agent/decode/fragment.h"
 #include "agent/emit.h"
 #include "agent/flow/expire.h"
@@ -31,6 +32,7 @@ struct worker {
     struct flow_expiry *expiry;
     struct dpi *dpi;
     struct sight *sight;
+    struct collector *collector; /* NULL: no source of ours collects */
     struct emitter emitter;
     struct questions questions;
     /* Packet time. */
@@ -38,6 +40,7 @@ struct worker {
     uint64_t timers_ns; /* when the timers were last all seen to */
     uint64_t wall_ns;   /* of the turn in hand */
     bool keeps_time;    /* every source is a file that keeps its own times */
+    bool collects;      /* a source gives datagrams of flow exporters */
     /* Sums. */
     uint64_t last_id;
     uint64_t packets;
@@ -73,6 +76,10 @@ static inline void worker_look_for_names(struct worker *w, const struct packet *
     }
 }
 
+/* Takes in a datagram of a flow exporter; arg is the worker (worker_collect.c). */
+void worker_collect(const struct packet_view *view, void *arg);
+/* Sends control how the exporters fare. */
+void worker_tell_exporters(struct worker *w);
 /* The key of a flow whose first packet goes from these ends in this direction. */
 struct flow_key worker_key_of(const struct endpoints *ends, enum flow_dir dir);
 /* Copies what DPI knows into the flow. */

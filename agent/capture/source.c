@@ -8,10 +8,16 @@
 #include <string.h>
 
 static const char file_prefix[] = "file:";
+static const char collector_prefix[] = "netflow:";
 
 bool source_is_file(const char *word)
 {
     return strncmp(word, file_prefix, sizeof file_prefix - 1) == 0;
+}
+
+bool source_is_collector(const char *word)
+{
+    return strncmp(word, collector_prefix, sizeof collector_prefix - 1) == 0;
 }
 
 /* Copies len bytes as text, cut to fit. */
@@ -103,6 +109,10 @@ int source_check(const char *word, struct err *e)
         struct file_word file;
         return parse_file(word, &file, e);
     }
+    if (source_is_collector(word)) {
+        struct collector_word collector;
+        return collector_word_parse(word, &collector, e);
+    }
     if (word[0] == '\0' || strlen(word) >= IF_NAMESIZE) {
         return err_set(
             e, ERR_CONFIG,
@@ -115,8 +125,11 @@ int source_check(const char *word, struct err *e)
 char *source_label(const char *word, char *buf)
 {
     struct file_word file;
+    struct collector_word collector;
     if (source_is_file(word) && parse_file(word, &file, NULL) == 0) {
         copy_cut(buf, SOURCE_LABEL_SIZE, file.label, strlen(file.label));
+    } else if (source_is_collector(word) && collector_word_parse(word, &collector, NULL) == 0) {
+        copy_cut(buf, SOURCE_LABEL_SIZE, collector.label, strlen(collector.label));
     } else {
         copy_cut(buf, SOURCE_LABEL_SIZE, word, strlen(word));
     }
@@ -128,6 +141,11 @@ struct source *source_open(const char *word, const struct source_options *option
     if (source_check(word, e) != 0) {
         (void)err_wrap(e, "\"%s\"", word); /* -1, which is said by NULL here */
         return NULL;
+    }
+    if (source_is_collector(word)) {
+        struct collector_word collector;
+        return collector_word_parse(word, &collector, e) == 0 ? source_open_collector(&collector, e)
+                                                              : NULL;
     }
     if (!source_is_file(word)) {
         return source_open_live(word, options, e);

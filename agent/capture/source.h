@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "common/addr.h"
 #include "common/err.h"
 
 #include <stdbool.h>
@@ -16,8 +17,18 @@ enum { SOURCE_ERROR_SIZE = 128, SOURCE_LABEL_SIZE = 32, SOURCE_FILTER_SIZE = 102
 /* A wall clock that falls by more was set back; less is the daily work of NTP. */
 #define SOURCE_STEP_NS 1000000000ull
 
-/* One packet as captured; bytes are borrowed for the call. */
+/* Who sent a datagram to a collector source. */
+struct sender {
+    struct addr addr;
+    uint8_t family; /* enum addr_family */
+    bool allowed;
+    uint16_t port;
+    uint32_t sampling; /* rate set by the source's word, 0: none */
+};
+
+/* One packet as captured, or one datagram as received; bytes are borrowed for the call. */
 struct packet_view {
+    const struct sender *sender; /* NULL for a packet; else bytes are its UDP payload */
     const uint8_t *bytes;
     uint32_t caplen;  /* bytes here */
     uint32_t len;     /* bytes on the wire, ≥ caplen */
@@ -54,6 +65,7 @@ struct source {
     uint64_t due_ns;               /* wall time of the next packet of a paced file; 0: at once */
     bool live;                     /* an interface: its silence is the wire's */
     bool keeps_time;               /* a file replayed with its own times */
+    bool collects;                 /* gives datagrams of flow exporters, not packets */
 };
 
 struct source_options {
@@ -68,6 +80,8 @@ struct source_options {
  * Opens "eth0", "any" or "file:PATH[?loop&pace=N&keep-time&name=TEXT]". NULL and e on failure.
  * pace 1 is the file's own speed, 2 twice that (so that its times are half as far apart), 0 as
  * fast as it goes.
+ * "netflow:udp://ADDRESS:PORT[?allow=NETWORK&sampling=N&name=TEXT]" receives what flow exporters
+ * send, from the networks allowed (private ones when none is named, "allow=any" for all).
  */
 struct source *source_open(const char *word, const struct source_options *options, struct err *e);
 /* Checks the form of such a word without opening it, for --check-config. 0, or -1 and e. */
@@ -76,6 +90,8 @@ int source_check(const char *word, struct err *e);
 int source_check_filter(const char *filter, struct err *e);
 /* True when the word names a file. */
 bool source_is_file(const char *word);
+/* True when the word names a port for flow exporters. */
+bool source_is_collector(const char *word);
 /* The label that the word's records will carry. Returns buf of SOURCE_LABEL_SIZE. */
 char *source_label(const char *word, char *buf);
 void source_close(struct source *s);

@@ -21,3 +21,5 @@ enum decode_result decode_transport(struct reader *r, size_t wire_len, struct pa
 enum decode_result decode_tcp(struct reader *r, size_t wire_len, struct packet *p);
 enum decode_result decode_udp(struct reader *r, struct packet *p);
 enum decode_result decode_icmp(struct reader *r, struct packet *p);
+/* Sets ports, asks and answers for a message of this type; p->ends.protocol stands. */
+void decode_icmp_ends(struct packet *p, uint8_t type, uint8_t code);

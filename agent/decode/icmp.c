@@ -29,7 +29,7 @@ static const struct {
     {PROTO_ICMPV6, 128, 129}, /* echo */
 };
 
-static void set_ends(struct packet *p, uint8_t type, uint8_t code)
+void decode_icmp_ends(struct packet *p, uint8_t type, uint8_t code)
 {
     p->ends.src_port = type;
     p->ends.dst_port = code;
@@ -100,7 +100,7 @@ enum decode_result decode_icmp(struct reader *r, struct packet *p)
     if (r->bad) {
         return DECODE_SHORT;
     }
-    set_ends(p, type, code);
+    decode_icmp_ends(p, type, code);
     if (is_error(p->ends.protocol, type)) {
         struct reader quoted = *r;
         reader_skip(&quoted, 4); /* unused, or the next hop's MTU */

@@ -40,6 +40,7 @@ struct endpoints {
     uint16_t vlan;  /* outermost, 0 when untagged */
     uint8_t family; /* enum addr_family */
     uint8_t protocol;
+    uint16_t observer; /* number of the exporter that tells of it; 0: a packet of ours */
 };
 
 struct tcp_segment {

@@ -39,6 +39,7 @@ extern const struct detector detector_host_scan;
 extern const struct detector detector_host_trw;
 extern const struct detector detector_site_capture;
 extern const struct detector detector_site_agent;
+extern const struct detector detector_site_exporters;
 
 struct detectors;
 

@@ -4,7 +4,7 @@
 
 static const struct detector *const registry[] = {
     &detector_flow_risk,    &detector_host_scan,  &detector_host_trw,
-    &detector_site_capture, &detector_site_agent,
+    &detector_site_capture, &detector_site_agent, &detector_site_exporters,
 };
 enum { DETECTORS = sizeof registry / sizeof registry[0] };
 

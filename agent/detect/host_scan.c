@@ -210,8 +210,8 @@ static void scan_observe(void *state, const struct record *record, const struct 
     bool in_vain = r->status == FLOW_NO_ANSWER || r->status == FLOW_REFUSED;
     bool has_ports = r->key.protocol == IPPROTO_TCP || r->key.protocol == IPPROTO_UDP;
     if (record->kind != RECORD_FLOW || !r->final || !in_vain || !has_ports ||
-        r->key.server_port == 0) {
-        return;
+        r->key.server_port == 0 || r->sampling > 1) {
+        return; /* of sampled flows the answer may just not have been looked at */
     }
     struct suspicion_key key = {
         .source = r->key.client,

@@ -130,8 +130,8 @@ static void trw_observe(void *state, const struct record *record, const struct f
     struct trw_state *s = state;
     const struct flow_record *r = &record->flow;
     if (record->kind != RECORD_FLOW || r->key.protocol != IPPROTO_TCP ||
-        r->status == FLOW_OPENING) {
-        return; /* only TCP tells whether it was answered */
+        r->status == FLOW_OPENING || r->sampling > 1) {
+        return; /* only TCP tells whether it was answered, and sampling hides it */
     }
     struct source_key key = {.addr = r->key.client, .vlan = r->key.vlan, .family = r->key.family};
     bool made = false;

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "agent/collect/collect.h"
 #include "common/wire/flows.h"
 
 #include <stdbool.h>
@@ -24,6 +25,7 @@ struct source_sample {
     char name[SOURCE_NAME_SIZE];
     char error[SAMPLE_TEXT_SIZE]; /* why it failed; "" otherwise */
     enum sample_source_state state;
+    bool collects; /* takes what flow exporters send, not packets */
     uint64_t packets;
     uint64_t dropped; /* by the kernel */
 };
@@ -47,5 +49,8 @@ struct agent_sample {
     uint64_t spool_records, spool_bytes, spool_cap_bytes; /* waiting; gauges */
     uint64_t spool_age_s;
     uint64_t spool_dropped;
+    /* Flow exporters as last heard of; borrowed until the next sample. */
+    const struct exporter_view *exporters;
+    size_t exporter_count;
     uint64_t alerts_refused; /* findings that the alert engine had no room for */
 };

@@ -104,7 +104,8 @@ static void judge_silence(struct source_history *h, const struct source_sample *
     }
     uint64_t silent_s = h->moved_ns == 0 ? 0 : (now_ns - h->moved_ns) / NS_PER_S;
     bool failed = now->state == SAMPLE_SOURCE_FAILED;
-    bool silent = now->state == SAMPLE_SOURCE_RUNNING && silent_s >= SILENT_S;
+    /* Silent exporters are told one by one (site_exporters.c). */
+    bool silent = !now->collects && now->state == SAMPLE_SOURCE_RUNNING && silent_s >= SILENT_S;
     struct finding f =
         finding_of(ALERT_INTERFACE_NO_TRAFFIC, ENTITY_INTERFACE, h->name, failed || silent, now_ns);
     if (failed) {

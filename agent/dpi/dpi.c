@@ -321,6 +321,22 @@ static void fill_info(const struct dpi_state *state, uint16_t master, struct dpi
     }
 }
 
+/* Writes the names of a protocol that is known; returns the master's id. */
+static uint16_t name_protocol(struct dpi *dpi, const ndpi_protocol *protocol,
+                              struct dpi_result *result)
+{
+    uint16_t app = protocol->app_protocol;
+    uint16_t master = protocol->master_protocol;
+    if (master == NDPI_PROTOCOL_UNKNOWN) {
+        master = app;
+    }
+    result->protocol = ndpi_get_proto_name(dpi->module, master);
+    result->app =
+        app == NDPI_PROTOCOL_UNKNOWN ? result->protocol : ndpi_get_proto_name(dpi->module, app);
+    result->category = ndpi_category_get_name(dpi->module, protocol->category);
+    return master;
+}
+
 void dpi_describe(struct dpi *dpi, const struct dpi_flow *flow, struct dpi_result *result)
 {
     *result = (struct dpi_result){.protocol = "Unknown", .app = "Unknown", .category = ""};
@@ -331,20 +347,43 @@ void dpi_describe(struct dpi *dpi, const struct dpi_flow *flow, struct dpi_resul
     result->risks = state->flow.risk;
     dpi_info_text(state->flow.host_server_name, sizeof state->flow.host_server_name, result->host,
                   sizeof result->host);
-    uint16_t app = state->protocol.app_protocol;
-    uint16_t master = state->protocol.master_protocol;
     if (!is_known(&state->protocol)) {
         return;
     }
-    if (master == NDPI_PROTOCOL_UNKNOWN) {
-        master = app;
-    }
-    result->protocol = ndpi_get_proto_name(dpi->module, master);
-    result->app =
-        app == NDPI_PROTOCOL_UNKNOWN ? result->protocol : ndpi_get_proto_name(dpi->module, app);
-    result->category = ndpi_category_get_name(dpi->module, state->protocol.category);
+    uint16_t master = name_protocol(dpi, &state->protocol, result);
     result->confidence = confidence_of(state->flow.confidence);
     fill_info(state, master, result);
+}
+
+/* As a number in host order; the library knows no networks of IPv6. */
+static uint32_t ipv4_number(const struct endpoints *ends, const struct addr *addr)
+{
+    const uint8_t *b = addr->bytes;
+    return ends->family != ADDR_IPV4
+               ? 0
+               : (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+void dpi_guess(struct dpi *dpi, const struct endpoints *ends, struct dpi_result *result)
+{
+    *result = (struct dpi_result){.protocol = "Unknown", .app = "Unknown", .category = ""};
+    if (dpi->module == NULL) {
+        return;
+    }
+    bool ports = ends->protocol == PROTO_TCP || ends->protocol == PROTO_UDP;
+    uint16_t src_port = ports ? ends->src_port : 0;
+    uint16_t dst_port = ports ? ends->dst_port : 0;
+    ndpi_protocol by_port =
+        ndpi_guess_undetected_protocol(dpi->module, NULL, ends->protocol, 0, src_port, 0, dst_port);
+    ndpi_protocol found = ndpi_guess_undetected_protocol(dpi->module, NULL, ends->protocol,
+                                                         ipv4_number(ends, &ends->src), src_port,
+                                                         ipv4_number(ends, &ends->dst), dst_port);
+    if (!is_known(&found)) {
+        return;
+    }
+    bool same = found.app_protocol == by_port.app_protocol;
+    result->confidence = same ? DPI_BY_PORT : DPI_BY_ADDRESS;
+    name_protocol(dpi, &found, result);
 }
 
 uint32_t dpi_states(const struct dpi *dpi)

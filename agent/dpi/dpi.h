@@ -77,6 +77,11 @@ void dpi_free(struct dpi *dpi);
 unsigned dpi_feed(struct dpi *dpi, struct dpi_flow *flow, const struct packet *p, bool from_client);
 /* Copies out what is known now. Zero result with "Unknown" when the flow has no state. */
 void dpi_describe(struct dpi *dpi, const struct dpi_flow *flow, struct dpi_result *result);
+/*
+ * The verdict for a flow whose packets nobody sees, by its ports and addresses alone; src and dst
+ * in either order.
+ */
+void dpi_guess(struct dpi *dpi, const struct endpoints *ends, struct dpi_result *result);
 /* Guesses what is still unknown, so that dpi_describe tells the last word; the state stays. */
 void dpi_conclude(struct dpi *dpi, struct dpi_flow *flow);
 /* Frees the state; the flow counts as done. */

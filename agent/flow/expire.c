@@ -43,8 +43,17 @@ void flow_expiry_free(struct flow_expiry *x)
     free(x);
 }
 
+/* Exporters' news is rare, and old when it comes: it is reported with its account. */
+static bool is_exported(const struct flow *f)
+{
+    return f->exported != FLOW_NONE;
+}
+
 static uint64_t idle_limit(const struct flow_limits *limits, const struct flow *f)
 {
+    if (is_exported(f)) {
+        return limits->idle_tcp; /* long enough for the next piece of a flow that goes on */
+    }
     switch (f->key.protocol) {
     case PROTO_TCP: return f->status == FLOW_OPENING ? limits->unanswered : limits->idle_tcp;
     case PROTO_UDP: return limits->idle_udp;
@@ -66,7 +75,7 @@ static uint64_t next_due(const struct flow_limits *limits, const struct flow *f)
         return earlier(due, f->end_ns + wait);
     }
     due = earlier(due, f->last_ns + idle_limit(limits, f));
-    return earlier(due, f->report_ns + limits->report);
+    return is_exported(f) ? due : earlier(due, f->report_ns + limits->report);
 }
 
 static void hang(struct flow_expiry *x, struct flow *f)
@@ -148,14 +157,16 @@ static unsigned judge(struct flow_expiry *x, struct flow *f, uint64_t now_ns)
     if (f->end_ns != 0 && (idle || now_ns >= f->end_ns + x->limits.linger)) {
         due |= FLOW_DUE_REMOVE; /* who was idle has been visible for long enough */
     }
-    if (f->end_ns == 0 && now_ns >= f->report_ns + x->limits.report) {
+    bool over = f->account_open && now_ns >= f->account_ns + x->limits.account;
+    if (f->end_ns == 0 && is_exported(f)) {
+        due |= over && flow_has_news(f) ? FLOW_DUE_REPORT : 0;
+    } else if (f->end_ns == 0 && now_ns >= f->report_ns + x->limits.report) {
         if (flow_has_news(f)) {
             due |= FLOW_DUE_REPORT;
         } else {
             f->report_ns = now_ns; /* nothing to tell: ask again a period later */
         }
     }
-    bool over = f->account_open && now_ns >= f->account_ns + x->limits.account;
     if (over || (flow_owes_account(f) && (due & (FLOW_DUE_FINAL | FLOW_DUE_REMOVE)) != 0)) {
         due |= FLOW_DUE_ACCOUNT;
     }

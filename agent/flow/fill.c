@@ -35,6 +35,23 @@ static void fill_texts(const struct flow_table *t, const struct flow *f, const c
     r->truncated = !fits;
 }
 
+static void fill_exported(const struct flow_table *t, const struct flow *f, struct flow_record *r)
+{
+    static const struct flow_exported none;
+    const struct flow_exported *exported = flow_table_exported_of(t, f);
+    if (exported == NULL) {
+        exported = &none;
+    } else {
+        r->first_ns = exported->first_ns;
+        r->last_ns = exported->last_ns;
+    }
+    r->exporter_family = exported->family;
+    r->exporter = exported->exporter;
+    r->input_if = exported->input_if;
+    r->output_if = exported->output_if;
+    r->sampling = exported->sampling;
+}
+
 /* All but the quality. */
 static void fill_known(const struct flow_table *t, const struct flow *f, const char *source,
                        struct flow_record *r)
@@ -57,6 +74,7 @@ static void fill_known(const struct flow_table *t, const struct flow *f, const c
     r->handshake_server_us = f->handshake.server_us;
     r->risks = f->risks;
     fill_texts(t, f, source, r);
+    fill_exported(t, f, r);
 }
 
 void flow_fill_totals(const struct flow_table *t, const struct flow *f, const char *source,
@@ -105,7 +123,7 @@ static uint64_t rate_bps(uint64_t bytes, uint64_t span_ns)
 
 void flow_fill_account(struct flow *f, uint64_t now_ns, struct account *a)
 {
-    uint64_t bytes[2];
+    uint64_t told = 0;
     *a = (struct account){
         .at_ns = f->last_ns,
         .key = f->key,
@@ -116,14 +134,16 @@ void flow_fill_account(struct flow *f, uint64_t now_ns, struct account *a)
         .ends = f->end_ns != 0 && !f->account_ended,
     };
     for (unsigned dir = 0; dir < 2; dir++) {
-        bytes[dir] = f->sum.bytes[dir] - f->accounted.bytes[dir];
-        a->bytes[dir] = clamp32(bytes[dir]);
+        a->bytes[dir] = clamp32(f->sum.bytes[dir] - f->accounted.bytes[dir]);
         a->packets[dir] = clamp32(f->sum.packets[dir] - f->accounted.packets[dir]);
+        f->accounted.bytes[dir] += a->bytes[dir];
+        f->accounted.packets[dir] += a->packets[dir];
+        told += a->bytes[dir];
     }
     (void)copy_text(a->app, sizeof a->app, f->app); /* names are short; a cut one still tells */
-    f->bps = rate_bps(bytes[0] + bytes[1], now_ns - f->account_ns);
-    f->accounted = f->sum;
-    f->account_open = false;
+    f->bps = rate_bps(told, now_ns - f->account_ns);
+    /* An exporter's record may hold more than one account can tell. */
+    f->account_open = memcmp(&f->accounted, &f->sum, sizeof f->sum) != 0;
     f->account_begun = true;
     f->account_ended = f->end_ns != 0;
 }

@@ -28,6 +28,22 @@ struct flow_text {
     char info[HOST_NAME_SIZE];
 };
 
+/*
+ * What an exporter tells of a flow that we did not capture, in a slab of its own. The flow's own
+ * times are then those of arrival, by which it lives and ends here; these are the exporter's.
+ */
+struct flow_exported {
+    struct addr exporter;
+    uint8_t family;     /* of the exporter's address */
+    uint8_t metered[2]; /* enum collect_metered of the records counted, by direction */
+    uint32_t input_if;  /* where the client's packets came in; SNMP ifIndex, 0 unknown */
+    uint32_t output_if;
+    uint32_t sampling; /* counts are scaled by this */
+    uint64_t first_ns;
+    uint64_t last_ns;
+    struct flow_sum totals; /* last seen, of exporters that count from a flow's beginning */
+};
+
 struct flow {
     /* Touched by every packet. */
     struct flow_key key;
@@ -65,7 +81,8 @@ struct flow {
     const char *category;
     struct mac client_mac;
     struct mac server_mac;
-    uint32_t text; /* handle of a struct flow_text, FLOW_NONE when there is none */
+    uint32_t text;     /* handle of a struct flow_text, FLOW_NONE when there is none */
+    uint32_t exported; /* handle of a struct flow_exported, FLOW_NONE for a captured flow */
     /* Quality: by key.protocol, a struct qoe_tcp or qoe_dns from its first data on. */
     uint32_t qoe;                   /* handle, FLOW_NONE when there is none */
     uint8_t quality_class;          /* enum quality_class */

@@ -23,6 +23,7 @@ struct flow_table {
     struct slab texts;
     struct slab tcp; /* quality */
     struct slab dns;
+    struct slab exported;
     struct slot *slots;
     uint32_t mask;
     uint64_t seed; /* random, so that nobody outside can choose colliding keys */
@@ -37,9 +38,10 @@ struct pair {
     uint16_t vlan;
     uint8_t family;
     uint8_t protocol;
+    uint16_t observer;
 };
 
-_Static_assert(sizeof(struct pair) == 40, "no padding in the hash input");
+_Static_assert(sizeof(struct pair) == 42, "no padding in the hash input");
 
 struct flow_table *flow_table_new(uint32_t max, struct err *e)
 {
@@ -60,7 +62,8 @@ struct flow_table *flow_table_new(uint32_t max, struct err *e)
     if (slab_init(&t->flows, sizeof(struct flow), max, e) == 0 &&
         slab_init(&t->texts, sizeof(struct flow_text), max, e) == 0 &&
         slab_init(&t->tcp, sizeof(struct qoe_tcp), max, e) == 0 &&
-        slab_init(&t->dns, sizeof(struct qoe_dns), max, e) == 0) {
+        slab_init(&t->dns, sizeof(struct qoe_dns), max, e) == 0 &&
+        slab_init(&t->exported, sizeof(struct flow_exported), max, e) == 0) {
         return t;
     }
 out:
@@ -77,6 +80,7 @@ void flow_table_free(struct flow_table *t)
     slab_done(&t->texts);
     slab_done(&t->tcp);
     slab_done(&t->dns);
+    slab_done(&t->exported);
     free(t->slots);
     free(t);
 }
@@ -93,13 +97,15 @@ static uint32_t tag_of(const struct flow_table *t, const struct endpoints *ends)
         .vlan = ends->vlan,
         .family = ends->family,
         .protocol = ends->protocol,
+        .observer = ends->observer,
     };
     return (uint32_t)XXH3_64bits_withSeed(&pair, sizeof pair, t->seed);
 }
 
 static bool same_flow(const struct flow_key *key, const struct endpoints *ends, enum flow_dir *dir)
 {
-    if (key->vlan != ends->vlan || key->protocol != ends->protocol || key->family != ends->family) {
+    if (key->vlan != ends->vlan || key->protocol != ends->protocol || key->family != ends->family ||
+        key->observer != ends->observer) {
         return false;
     }
     if (key->client_port == ends->src_port && key->server_port == ends->dst_port &&
@@ -141,6 +147,7 @@ struct flow *flow_table_add(struct flow_table *t, const struct flow_key *key)
         .vlan = key->vlan,
         .family = key->family,
         .protocol = key->protocol,
+        .observer = key->observer,
     };
     struct flow *f = slab_at(&t->flows, handle);
     memset(f, 0, sizeof *f);
@@ -186,6 +193,9 @@ void flow_table_remove(struct flow_table *t, struct flow *f)
     }
     if (f->qoe != FLOW_NONE) {
         slab_put(f->dns ? &t->dns : &t->tcp, f->qoe);
+    }
+    if (f->exported != FLOW_NONE) {
+        slab_put(&t->exported, f->exported);
     }
     uint32_t handle = f->self;
     f->self = FLOW_NONE;
@@ -257,4 +267,21 @@ struct flow_text *flow_table_text(struct flow_table *t, struct flow *f)
 const struct flow_text *flow_table_text_of(const struct flow_table *t, const struct flow *f)
 {
     return f->text == FLOW_NONE ? NULL : slab_at(&t->texts, f->text);
+}
+
+struct flow_exported *flow_table_exported(struct flow_table *t, struct flow *f)
+{
+    if (f->exported == FLOW_NONE) {
+        f->exported = slab_take(&t->exported);
+        if (f->exported == FLOW_NONE) {
+            return NULL;
+        }
+        memset(slab_at(&t->exported, f->exported), 0, sizeof(struct flow_exported));
+    }
+    return slab_at(&t->exported, f->exported);
+}
+
+const struct flow_exported *flow_table_exported_of(const struct flow_table *t, const struct flow *f)
+{
+    return f->exported == FLOW_NONE ? NULL : slab_at(&t->exported, f->exported);
 }

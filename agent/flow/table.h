@@ -44,3 +44,9 @@ struct qoe_dns *flow_table_dns_of(const struct flow_table *t, const struct flow 
 struct flow_text *flow_table_text(struct flow_table *t, struct flow *f);
 /* The flow's texts, or NULL when it has none. */
 const struct flow_text *flow_table_text_of(const struct flow_table *t, const struct flow *f);
+
+/* What an exporter tells of the flow, made when absent; NULL when there is no room. */
+struct flow_exported *flow_table_exported(struct flow_table *t, struct flow *f);
+/* The same, or NULL for a flow that was captured. */
+const struct flow_exported *flow_table_exported_of(const struct flow_table *t,
+                                                   const struct flow *f);

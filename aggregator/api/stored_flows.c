@@ -91,7 +91,7 @@ static const char flows_with[] =
     "), last AS ("
     " SELECT DISTINCT ON (epoch, flow_id) epoch, flow_id, client, client_port, server,"
     " server_port, vlan, protocol_l4, protocol, app, category, host, info, status, source,"
-    " quality_class, quality_profile"
+    " quality_class, quality_profile, host(exporter) AS exporter, input_if, output_if, sampling"
     " FROM r ORDER BY epoch, flow_id, last_at DESC, seq DESC"
     "), c2s AS ("
     " SELECT DISTINCT ON (epoch, flow_id) epoch, flow_id, worst_c2s AS worst,"
@@ -115,7 +115,8 @@ static const char flows_select[] =
     " segments_s2c, lost_before_s2c, needless_s2c, duplicated_s2c, zero_window_ms_s2c,"
     " rtt_client, rtt_client_min, rtt_client_var, rtt_client_samples,"
     " rtt_server, rtt_server_min, rtt_server_var, rtt_server_samples,"
-    " dns_questions, dns_failed, dns_unanswered, dns_answer, count(*) OVER ()"
+    " dns_questions, dns_failed, dns_unanswered, dns_answer,"
+    " exporter, input_if, output_if, sampling, count(*) OVER ()"
     " FROM sums"
     " JOIN last USING (epoch, flow_id)"
     " LEFT JOIN c2s USING (epoch, flow_id)"
@@ -155,7 +156,11 @@ enum flow_column {
     F_SEGMENTS = F_VERDICTS + 2 * 7, /* five a direction */
     F_RTT = F_SEGMENTS + 2 * 5,      /* four a side */
     F_DNS = F_RTT + 2 * 4,           /* four */
-    F_TOTAL = F_DNS + 4,
+    F_EXPORTER = F_DNS + 4,          /* null, as the next three: captured */
+    F_INPUT_IF,
+    F_OUTPUT_IF,
+    F_SAMPLING,
+    F_TOTAL,
 };
 
 static const struct stored_column flow_columns[] = {
@@ -373,6 +378,20 @@ static void set_sums(json_t *row, const char *name, const struct cells *c, unsig
     set(row, key, json_integer(s2c));
 }
 
+static json_t *number_or_null_at(const struct cells *c, unsigned column)
+{
+    return pg_is_null(c->rows, c->row, column) ? json_null() : number_at(c, column);
+}
+
+/* Who told a flow that was not captured. */
+static void set_exporter(json_t *row, const struct cells *c)
+{
+    set(row, "exporter", text_at(c, F_EXPORTER));
+    set(row, "input_if", number_or_null_at(c, F_INPUT_IF));
+    set(row, "output_if", number_or_null_at(c, F_OUTPUT_IF));
+    set(row, "sampling", number_at(c, F_SAMPLING));
+}
+
 static json_t *shape_flow(const struct cells *c)
 {
     struct flow_record record = {0};
@@ -385,6 +404,10 @@ static json_t *shape_flow(const struct cells *c)
         set_sums(row, "out_of_order", c, F_OUT_OF_ORDER);
         set(row, "tcp_flags_c2s", number_at(c, F_FLAGS));
         set(row, "tcp_flags_s2c", number_at(c, F_FLAGS + 1));
+    }
+    if (!pg_is_null(c->rows, c->row, F_EXPORTER)) {
+        set_exporter(row, c);
+        return row; /* its quality was not measured */
     }
     read_quality(c, &record);
     json_t *quality = quality_row(&record);

@@ -17,7 +17,7 @@ static const char *const copy_sql[ROW_TABLES] = {
                   " retransmitted_c2s, retransmitted_s2c, out_of_order_c2s, out_of_order_s2c,"
                   " tcp_flags_c2s, tcp_flags_s2c, handshake_client_us, handshake_server_us, risks,"
                   " client_mac, server_mac, source, protocol, app, category, host,"
-                  " info, " ROWS_QUALITY_SQL ")"
+                  " info, " ROWS_QUALITY_SQL ", exporter, input_if, output_if, sampling)"
                   " FROM STDIN (FORMAT binary)",
     [ROWS_TOTAL] = "COPY counter_total (instance_id, epoch, seq, start_at, seconds, bytes_in,"
                    " bytes_out, packets, dropped, flows, hosts) FROM STDIN (FORMAT binary)",
@@ -35,7 +35,7 @@ static const char *const copy_sql[ROW_TABLES] = {
 };
 
 enum {
-    FLOW_COLUMNS = 37 + ROWS_QUALITY_COLUMNS,
+    FLOW_COLUMNS = 41 + ROWS_QUALITY_COLUMNS,
     TOTAL_COLUMNS = 11,
     INTERFACE_COLUMNS = 11,
     APP_COLUMNS = 10,
@@ -88,6 +88,20 @@ static void flow_measures(struct copy *c, const struct flow_record *r)
     copy_i64_or_null(c, r->handshake_server_us);
 }
 
+static void flow_exporter(struct copy *c, const struct flow_record *r)
+{
+    if (r->exporter_family == ADDR_NONE) {
+        for (int i = 0; i < 4; i++) { /* exporter to sampling */
+            copy_null(c);
+        }
+        return;
+    }
+    copy_inet(c, (enum addr_family)r->exporter_family, &r->exporter);
+    copy_i64_or_null(c, r->input_if);
+    copy_i64_or_null(c, r->output_if);
+    copy_i32(c, (int32_t)(r->sampling & INT32_MAX));
+}
+
 static int add_flow(struct rows *rows, const struct batch_record *record, struct err *e)
 {
     struct flow_record r;
@@ -107,6 +121,7 @@ static int add_flow(struct rows *rows, const struct batch_record *record, struct
     copy_text(c, r.host);
     copy_text(c, r.info);
     rows_quality_copy(c, &r);
+    flow_exporter(c, &r);
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * The packed form of a flow record. Schema 2, little-endian, in the order written below;
+ * The packed form of a flow record. Schema 3, little-endian, in the order written below;
  * docs/wire.md lists it. A later schema only adds fields at the end, which older readers skip.
  */
 #include "common/wire/flows.h"
@@ -212,6 +212,35 @@ static void quality_unknown(struct flow_record *r)
     }
 }
 
+/* Schema 3: an address family, and only for ADDR_IPV4 and ADDR_IPV6 the rest. */
+static void exporter_write(struct writer *w, const struct flow_record *r)
+{
+    writer_u8(w, r->exporter_family);
+    if (r->exporter_family == ADDR_NONE) {
+        return;
+    }
+    writer_bytes(w, r->exporter.bytes, addr_len(r->exporter_family));
+    writer_le32(w, r->input_if);
+    writer_le32(w, r->output_if);
+    writer_le32(w, r->sampling);
+}
+
+/* Records of schema 2 end before it. */
+static void exporter_read(struct reader *in, struct flow_record *r)
+{
+    if (reader_left(in) == 0) {
+        return;
+    }
+    r->exporter_family = reader_u8(in);
+    if (r->exporter_family == ADDR_NONE) {
+        return;
+    }
+    addr_read(in, r->exporter_family, &r->exporter);
+    r->input_if = reader_le32(in);
+    r->output_if = reader_le32(in);
+    r->sampling = reader_le32(in);
+}
+
 size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size)
 {
     struct writer w = writer_of(buf, size);
@@ -236,6 +265,7 @@ size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size)
     text_write(&w, r->host);
     text_write(&w, r->info);
     quality_write(&w, r);
+    exporter_write(&w, r);
     return w.full ? 0 : writer_len(&w);
 }
 
@@ -260,6 +290,11 @@ static int record_check(const struct flow_record *r, struct err *e)
     }
     if (r->confidence > CONFIDENCE_MAX) {
         return err_set(e, ERR_PARSE, "flow confidence %u", r->confidence);
+    }
+    bool exporter = r->exporter_family == ADDR_NONE || r->exporter_family == ADDR_IPV4 ||
+                    r->exporter_family == ADDR_IPV6;
+    if (!exporter) {
+        return err_set(e, ERR_PARSE, "exporter of address family %u", r->exporter_family);
     }
     if (r->first_ns > r->last_ns || r->last_ns > INT64_MAX) {
         return err_set(e, ERR_PARSE, "flow times out of range");
@@ -308,6 +343,7 @@ int flow_record_unpack(const void *bytes, size_t len, struct flow_record *r, str
     } else {
         quality_unknown(r);
     }
+    exporter_read(&in, r);
     if (in.bad) {
         return err_set(e, ERR_PARSE, "a flow record is cut short or holds unclean text");
     }

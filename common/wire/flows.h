@@ -1,7 +1,7 @@
 /*
  * A flow record: what happened on one flow since its last record (deltas, so sums are right),
  * with what is known of it as a whole. The engine fills it, the spool keeps it packed, the
- * aggregator stores it. Stream "flow", schema 2.
+ * aggregator stores it. Stream "flow", schema 3.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FLOW_SCHEMA = 2, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_SIZE = 32 };
+enum { FLOW_SCHEMA = 3, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_SIZE = 32 };
 
 /* Index of everything that is counted per direction. */
 enum flow_dir { DIR_C2S = 0, DIR_S2C = 1 };
@@ -94,6 +94,13 @@ struct flow_record {
     struct flow_segments segments[2];
     struct flow_rtt rtt[2]; /* by side */
     struct flow_dns dns;
+    /* Schema 3. Of a flow that an exporter told; family ADDR_NONE and zeros when it was captured.
+     */
+    uint8_t exporter_family; /* enum addr_family */
+    struct addr exporter;
+    uint32_t input_if; /* SNMP ifIndex where the client's packets came in; 0 unknown */
+    uint32_t output_if;
+    uint32_t sampling; /* one packet in so many was looked at; counts are scaled by it */
 };
 
 /* Adds the quality of an earlier record of the flow to a later one's; scores by their segments. */

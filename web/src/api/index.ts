@@ -13,6 +13,7 @@ import type {
   NewUser,
   QueryAnswer,
   RetentionLimits,
+  StatusRow,
 } from "./types";
 
 export { ApiError, setCsrf, setUnauthenticatedHandler } from "./client";
@@ -61,6 +62,16 @@ export const getFlows = (name: string, query: FlowQuery, signal?: Signal) =>
   askFlows(name, "flows", query, signal);
 export const getFlow = (name: string, flow_id: string, signal?: Signal) =>
   askFlows(name, "flow", { flow_id }, signal);
+
+/** What an agent says of itself. */
+export async function getStatus(name: string, signal?: Signal): Promise<QueryAnswer<StatusRow>> {
+  const answer = await call("get", "/api/v1/instances/{name}/query", {
+    path: { name },
+    query: { op: "status" },
+    signal,
+  });
+  return { ...answer, rows: answer.rows as unknown as StatusRow[] };
+}
 
 export const getAlerts = (query: AlertQuery, signal?: Signal) =>
   call("get", "/api/v1/alerts", { query, signal });

@@ -142,6 +142,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/instances/{name}/quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["parameters"]["Name"];
+            };
+            cookie?: never;
+        };
+        /** How well the TCP and DNS flows of an instance went, from stored flow records. */
+        get: operations["instanceQuality"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/instances/{name}/query": {
         parameters: {
             query?: never;
@@ -1141,7 +1160,7 @@ export interface components {
             server_mac?: string | null;
             /**
              * Format: int64
-             * @description TCP segments with data seen again.
+             * @description TCP segments with data sent again.
              */
             retransmitted?: number | null;
             /** Format: int64 */
@@ -1150,22 +1169,202 @@ export interface components {
             retransmitted_s2c?: number;
             /**
              * Format: int64
-             * @description TCP segments that filled a hole.
+             * @description TCP segments that came late.
              */
             out_of_order?: number | null;
             /** Format: int64 */
             out_of_order_c2s?: number;
             /** Format: int64 */
             out_of_order_s2c?: number;
+            /**
+             * Format: int64
+             * @description TCP segments with data, those sent again included.
+             */
+            segments_c2s?: number;
             /** Format: int64 */
+            segments_s2c?: number;
+            /**
+             * Format: int64
+             * @description Lost between the sender and the tap.
+             */
+            lost_before_c2s?: number;
+            /** Format: int64 */
+            lost_before_s2c?: number;
+            /**
+             * Format: int64
+             * @description Of retransmitted: the receiver had them already.
+             */
+            needless_c2s?: number;
+            /** Format: int64 */
+            needless_s2c?: number;
+            /**
+             * Format: int64
+             * @description Copies made by a mirror or the network.
+             */
+            duplicated_c2s?: number;
+            /** Format: int64 */
+            duplicated_s2c?: number;
+            /**
+             * Format: int64
+             * @description The receiver had no room.
+             */
+            zero_window_ms_c2s?: number;
+            /** Format: int64 */
+            zero_window_ms_s2c?: number;
+            /**
+             * Format: int64
+             * @description Round trip from the tap to the client: the median of late, else the handshake's.
+             */
             rtt_client_us?: number | null;
+            /**
+             * Format: int64
+             * @description The least of the whole flow.
+             */
+            rtt_client_min_us?: number;
+            /**
+             * Format: int64
+             * @description Mean difference between successive round trips.
+             */
+            rtt_client_var_us?: number;
+            /** Format: int64 */
+            rtt_client_samples?: number;
             /** Format: int64 */
             rtt_server_us?: number | null;
+            /** Format: int64 */
+            rtt_server_min_us?: number;
+            /** Format: int64 */
+            rtt_server_var_us?: number;
+            /** Format: int64 */
+            rtt_server_samples?: number;
+            /** Format: int64 */
+            handshake_client_us?: number;
+            /** Format: int64 */
+            handshake_server_us?: number;
+            /** Format: int64 */
+            dns_questions?: number;
+            /**
+             * Format: int64
+             * @description Answered with SERVFAIL, REFUSED and the like.
+             */
+            dns_failed?: number;
+            /** Format: int64 */
+            dns_unanswered?: number;
+            /**
+             * Format: int64
+             * @description Median from the first asking.
+             */
+            dns_answer_us?: number;
+            quality?: components["schemas"]["FlowQuality"];
+            /** @description 100 less the score of the worse direction; left out when none is judged. */
+            penalty?: number;
             tcp_flags_c2s?: number | null;
             tcp_flags_s2c?: number | null;
             /** @description Ids of alert kinds. */
             risks?: number[];
             community_id?: string | null;
+            /** @description Address of the exporter that told the flow; left out when it was captured. Counts are then
+             *     scaled by `sampling`, times are the exporter's, and quality is not known.
+             *      */
+            exporter?: string | null;
+            /**
+             * Format: int64
+             * @description SNMP ifIndex where the client's packets came in.
+             */
+            input_if?: number | null;
+            /** Format: int64 */
+            output_if?: number | null;
+            /** @description One packet in so many was looked at; 1 is all. */
+            sampling?: number;
+        };
+        /**
+         * @description Excellent from 80, good from 60, fair from 31; none: too little was seen to say.
+         * @enum {string}
+         */
+        QualityLabel: "excellent" | "good" | "fair" | "poor" | "none";
+        /**
+         * @description What decided a score.
+         * @enum {string}
+         */
+        QualityReason: "rtt" | "rtt_var" | "loss" | "out_of_order" | "zero_window" | "dns_answer" | "dns_failed";
+        /** @description The verdict on both directions: live, of the minute up to the flow's last record or since
+         *     it; stored, of the records together.
+         *      */
+        FlowQuality: {
+            /**
+             * @description What it is judged as.
+             * @enum {string}
+             */
+            class: "web" | "interactive" | "bulk" | "dns";
+            /** @description Number of the table of values. */
+            profile: number;
+            c2s: components["schemas"]["Verdict"];
+            s2c: components["schemas"]["Verdict"];
+        };
+        Verdict: {
+            label: components["schemas"]["QualityLabel"];
+            /** @enum {string} */
+            confidence: "none" | "low" | "medium" | "high";
+            /** @description Mean of the windows of ten seconds. */
+            score?: number;
+            /** @description Of the worst window. */
+            worst?: number;
+            reason?: components["schemas"]["QualityReason"];
+            /**
+             * Format: int64
+             * @description Of the reason: µs for times, else how many…
+             */
+            value?: number;
+            /**
+             * Format: int64
+             * @description …of how many (ms for zero_window); 0 for times.
+             */
+            of?: number;
+            /**
+             * @description Which side of the tap cost the points.
+             * @enum {string}
+             */
+            blame?: "none" | "client_side" | "server_side" | "both_sides" | "client_host" | "server_host";
+        };
+        QualityFigures: {
+            /** @description Application or address; empty for all. */
+            name: string;
+            /**
+             * Format: int64
+             * @description TCP and DNS flows.
+             */
+            flows: number;
+            /**
+             * Format: int64
+             * @description Those with enough seen.
+             */
+            judged: number;
+            labels: {
+                /** Format: int64 */
+                excellent: number;
+                /** Format: int64 */
+                good: number;
+                /** Format: int64 */
+                fair: number;
+                /** Format: int64 */
+                poor: number;
+            };
+            /** @description Percentile of the flows' scores. */
+            p5: number | null;
+            p25: number | null;
+            p50: number | null;
+            /** @description The most frequent among flows below 80. */
+            reason: components["schemas"]["QualityReason"] | null;
+        };
+        InstanceQuality: {
+            instance: components["schemas"]["InstanceName"];
+            /** Format: int64 */
+            from_ms: number;
+            /** Format: int64 */
+            to_ms: number;
+            all: components["schemas"]["QualityFigures"];
+            /** @description By the 25th percentile, the worst first. */
+            apps: components["schemas"]["QualityFigures"][];
+            hosts: components["schemas"]["QualityFigures"][];
         };
         HostRow: {
             /** @description Address. */
@@ -1212,11 +1411,72 @@ export interface components {
             uptime_s: number;
             sources?: {
                 name: string;
+                /**
+                 * @description What it takes in: packets, or what flow exporters send.
+                 * @enum {string}
+                 */
+                kind?: "packets" | "exporters";
                 /** Format: int64 */
                 packets?: number;
                 /** Format: int64 */
                 dropped?: number;
             }[];
+            /** @description Flow exporters that were heard in the last day. */
+            exporters?: components["schemas"]["Exporter"][];
+        };
+        /** @description A device that sends flows to one of the agent's sources. Counts run since the capture engine
+         *     started. With `refused` the row stands for all senders that are not allowed on that source,
+         *     and `address` is the last one's.
+         *      */
+        Exporter: {
+            address: string;
+            /** @description Name of the source. */
+            source: string;
+            refused: boolean;
+            versions: ("NetFlow v5" | "NetFlow v9" | "IPFIX")[];
+            /** Format: int64 */
+            first_ms: number;
+            /** Format: int64 */
+            last_ms: number;
+            /**
+             * Format: int64
+             * @description Its clock less the agent's.
+             */
+            clock_skew_ms: number;
+            templates: number;
+            /** @description Of its last flow, 1 is every packet; 0 before the first flow. */
+            sampling: number;
+            /** Format: int64 */
+            datagrams: number;
+            /** Format: int64 */
+            flows: number;
+            /**
+             * Format: int64
+             * @description By the sequence numbers of NetFlow v5 and IPFIX.
+             */
+            lost_flows: number;
+            /**
+             * Format: int64
+             * @description By those of NetFlow v9.
+             */
+            lost_datagrams: number;
+            /**
+             * Format: int64
+             * @description Datagrams that could not be read to their end.
+             */
+            malformed: number;
+            /**
+             * Format: int64
+             * @description Sets of data whose template was not there.
+             */
+            untemplated: number;
+            /**
+             * Format: int64
+             * @description Flows told twice, coming in and going out; counted once.
+             */
+            duplicates: number;
+            /** Format: int64 */
+            restarts: number;
         };
         /** @enum {string} */
         Severity: "info" | "notice" | "warning" | "error" | "critical" | "emergency";
@@ -1756,6 +2016,38 @@ export interface operations {
             404: components["responses"]["Error"];
         };
     };
+    instanceQuality: {
+        parameters: {
+            query?: {
+                /** @description Left out, one hour before to_ms. */
+                from_ms?: components["parameters"]["From"];
+                /** @description Left out, now. */
+                to_ms?: components["parameters"]["To"];
+                /** @description Of applications and of hosts. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: components["parameters"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The worst applications and hosts first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstanceQuality"];
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+        };
+    };
     instanceQuery: {
         parameters: {
             query: {
@@ -1772,6 +2064,8 @@ export interface operations {
                 port?: number;
                 vlan?: number;
                 status?: components["schemas"]["FlowStatus"];
+                /** @description Label of the flow's worse direction. */
+                quality?: components["schemas"]["QualityLabel"];
                 /** @description For op=flow. */
                 flow_id?: string;
                 /** @description Name of a column of the rows; left out, the op's own order (most bytes first). */

@@ -101,7 +101,10 @@ static void a_flow_comes_back_as_it_was(void **state)
     }
 }
 
-enum { QUALITY_PACKED = 2 + 2 * 33 + 2 * 16 + 16 }; /* what schema 2 added at the end */
+enum {
+    QUALITY_PACKED = 2 + 2 * 33 + 2 * 16 + 16, /* what schema 2 added at the end */
+    CAPTURED_PACKED = 1,                       /* what schema 3 adds for a captured flow */
+};
 
 static void a_record_of_schema_1_has_no_quality(void **state)
 {
@@ -110,7 +113,7 @@ static void a_record_of_schema_1_has_no_quality(void **state)
     uint8_t buf[FLOW_PACKED_MAX];
     struct flow_record in = a_flow(), out;
     size_t len = flow_record_pack(&in, buf, sizeof buf);
-    assert_int_equal(flow_record_unpack(buf, len - QUALITY_PACKED, &out, &e), 0);
+    assert_int_equal(flow_record_unpack(buf, len - CAPTURED_PACKED - QUALITY_PACKED, &out, &e), 0);
     assert_string_equal(out.info, "TLSv1.3");
     assert_int_equal(out.quality_profile, 0);
     assert_int_equal(out.quality[DIR_C2S].score, QUALITY_SCORE_NONE);
@@ -159,6 +162,7 @@ static void the_largest_flow_fits_its_limit(void **state)
     memset(r.category, 'x', sizeof r.category - 1);
     memset(r.host, 'x', sizeof r.host - 1);
     memset(r.info, 'x', sizeof r.info - 1);
+    r.exporter_family = ADDR_IPV6;
     assert_true(flow_record_pack(&r, buf, sizeof buf) > 0);
 }
 
@@ -173,18 +177,58 @@ static void fields_that_a_later_schema_adds_are_skipped(void **state)
     assert_string_equal(out.info, "TLSv1.3");
 }
 
+enum { EXPORTER_LEN = 1 + 4 + 3 * 4 }; /* family, IPv4 address, interfaces and sampling */
+
+static struct flow_record an_exported_flow(void)
+{
+    struct flow_record r = a_flow();
+    r.exporter_family = ADDR_IPV4;
+    r.exporter = (struct addr){.bytes = {192, 0, 2, 1}};
+    r.input_if = 7;
+    r.output_if = 4000000000;
+    r.sampling = 100;
+    return r;
+}
+
+static void who_exported_a_flow_survives_the_wire(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record in = an_exported_flow(), out;
+    size_t len = flow_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(flow_record_unpack(buf, len, &out, &e), 0);
+    assert_int_equal(out.exporter_family, ADDR_IPV4);
+    assert_memory_equal(&out.exporter, &in.exporter, sizeof in.exporter);
+    assert_int_equal(out.input_if, 7);
+    assert_int_equal(out.output_if, 4000000000);
+    assert_int_equal(out.sampling, 100);
+}
+
+static void a_record_of_schema_2_is_a_captured_flow(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record in = an_exported_flow(), out;
+    size_t len = flow_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(flow_record_unpack(buf, len - EXPORTER_LEN, &out, &e), 0);
+    assert_int_equal(out.exporter_family, ADDR_NONE);
+    assert_string_equal(out.info, "TLSv1.3");
+}
+
 static void a_cut_flow_is_an_error_not_a_crash(void **state)
 {
     (void)state;
     uint8_t buf[FLOW_PACKED_MAX];
-    struct flow_record in = a_flow(), out;
+    struct flow_record in = an_exported_flow(), out;
     size_t len = flow_record_pack(&in, buf, sizeof buf);
     for (size_t cut = 0; cut < len; cut++) {
         struct err e = {0};
         uint8_t *part = malloc(cut > 0 ? cut : 1);
         memcpy(part, buf, cut);
-        bool is_schema_1 = cut == len - QUALITY_PACKED;
-        assert_int_equal(flow_record_unpack(part, cut, &out, &e), is_schema_1 ? 0 : -1);
+        bool is_older = cut == len - EXPORTER_LEN || cut == len - EXPORTER_LEN - QUALITY_PACKED;
+        assert_int_equal(flow_record_unpack(part, cut, &out, &e), is_older ? 0 : -1);
         free(part);
     }
 }
@@ -208,7 +252,7 @@ static void unclean_text_from_an_agent_is_refused(void **state)
     uint8_t buf[FLOW_PACKED_MAX];
     struct flow_record in = a_flow(), out;
     size_t len = flow_record_pack(&in, buf, sizeof buf);
-    buf[len - QUALITY_PACKED - 1] = 0xFF; /* the last letter of the info */
+    buf[len - CAPTURED_PACKED - QUALITY_PACKED - 1] = 0xFF; /* the last letter of the info */
     assert_int_equal(flow_record_unpack(buf, len, &out, &e), -1);
 }
 
@@ -372,6 +416,8 @@ int main(void)
         cmocka_unit_test(qualities_of_two_records_add_up_by_their_segments),
         cmocka_unit_test(the_largest_flow_fits_its_limit),
         cmocka_unit_test(fields_that_a_later_schema_adds_are_skipped),
+        cmocka_unit_test(who_exported_a_flow_survives_the_wire),
+        cmocka_unit_test(a_record_of_schema_2_is_a_captured_flow),
         cmocka_unit_test(a_cut_flow_is_an_error_not_a_crash),
         cmocka_unit_test(hostile_host_names_are_cleaned_before_they_leave),
         cmocka_unit_test(unclean_text_from_an_agent_is_refused),
