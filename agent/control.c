@@ -154,6 +154,7 @@ static void on_beat(uv_timer_t *timer)
     uint64_t wall_ns = clock_wall_ns();
     uint64_t mono_ns = clock_mono_ns();
     host_table_sweep(c->hosts, wall_ns);
+    control_tell_hits(c);
     c->site = site_totals(c->hosts, wall_ns);
     struct health_outside known = control_measure(c, wall_ns, mono_ns);
     struct heartbeat beat = health_beat(&c->health, &known, wall_ns, mono_ns);

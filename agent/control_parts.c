@@ -8,13 +8,15 @@
 #include "common/log.h"
 
 #include <stdio.h>
+#include <time.h>
 
-static struct detect_settings detect_settings_of(const struct settings *s)
+static struct detect_settings detect_settings_of(struct control *c, const struct settings *s)
 {
     return (struct detect_settings){
         .scan_ports = (unsigned)s->detect_scan_ports,
         .scan_hosts = (unsigned)s->detect_scan_hosts,
         .window_ns = (uint64_t)s->detect_window * NS_PER_MS,
+        .policies = &c->policies,
     };
 }
 
@@ -51,7 +53,7 @@ static int open_tables(struct control *c, const struct control_calls *calls, str
         return err_set(e, ERR_CONFIG, "spool.dir: the path is too long");
     }
     struct networks local = {.prefixes = s->local, .count = s->local_count};
-    struct detect_settings detect = detect_settings_of(s);
+    struct detect_settings detect = detect_settings_of(c, s);
     struct finding_sink findings = {.take = calls->finding, .arg = c};
     struct alert_options alerts = {
         .path = c->alerts_path, .name = s->name, .take = calls->alert, .arg = c};
@@ -60,7 +62,9 @@ static int open_tables(struct control *c, const struct control_calls *calls, str
     c->hosts = host_table_new((size_t)s->hosts_max, local, e);
     c->counters = c->hosts == NULL ? NULL : counters_new(now_ns, calls->counter, is_local, c, e);
     c->alerts = c->counters == NULL ? NULL : alert_engine_open(&alerts, now_ns, e);
-    c->detectors = c->alerts == NULL ? NULL : detectors_open(&detect, findings, e);
+    bool rules = c->alerts != NULL && policies_open(&c->policies, is_local, c, e) == 0;
+    c->rules = atomic_load(&c->link->health->rules); /* of a control before this one */
+    c->detectors = !rules ? NULL : detectors_open(&detect, findings, e);
     c->flow_alerts_before = atomic_load(&c->link->health->flow_alerts);
     health_init(&c->health, c->start->boot, c->start->start_mono_ns,
                 atomic_load(&c->link->health->beats));
@@ -116,6 +120,7 @@ int control_parts_open(struct control *c, const struct control_calls *calls, str
     if (result != 0) {
         return err_set(e, ERR_IO, "no event loop: %s", uv_err_name(result));
     }
+    tzset(); /* policies hold by local time, and its file cannot be read from the sandbox */
     /* The sandbox lets control write in this folder alone, so it must be there before. */
     if (folder_make(c->settings->spool_dir, 0700, e) != 0 || enter_sandbox(c, e) != 0 ||
         open_tables(c, calls, e) != 0 || open_uplink(c, calls, e) != 0) {
@@ -128,6 +133,7 @@ void control_parts_close(struct control *c)
 {
     drill_flows_free(c->drill.flows);
     detectors_close(c->detectors);
+    control_rules_done(c);
     alert_engine_close(c->alerts);
     counters_free(c->counters);
     assets_close(c->assets);
@@ -146,7 +152,7 @@ void control_reload(struct control *c)
         return;
     }
     conf_faults_done(&faults);
-    struct detect_settings detect = detect_settings_of(fresh);
+    struct detect_settings detect = detect_settings_of(c, fresh);
     struct networks local = {.prefixes = fresh->local, .count = fresh->local_count};
     log_set_level(settings_log_level(fresh));
     detectors_set(c->detectors, &detect);

@@ -16,6 +16,7 @@
 #include "agent/exporters.h"
 #include "agent/health.h"
 #include "agent/intake.h"
+#include "agent/policy/policies.h"
 #include "agent/uplink/uplink.h"
 
 #include <limits.h>
@@ -33,6 +34,9 @@ struct control {
     struct assets *assets;
     struct site_totals site; /* as of the last heartbeat */
     struct counters *counters;
+    struct policies policies;
+    json_t *rule_items[RULES_COUNT]; /* in force */
+    uint32_t rules;                  /* counts their changes, see engine_health.rules */
     struct detectors *detectors;
     struct alert_engine *alerts;
     struct health health;

@@ -27,9 +27,45 @@ void emit_risks(struct emitter *em, struct flow *f, uint64_t now_ns)
     em->urgent = true;
 }
 
+static unsigned known_of(const struct flow *f)
+{
+    return KNOWN_FLOW | (f->dpi.done ? (unsigned)KNOWN_APP : 0) |
+           (f->sum.packets[DIR_S2C] > 0 ? (unsigned)KNOWN_ANSWERED : 0);
+}
+
+/* For the rules, with the first account or record that shows it; a full ring: with the next one. */
+static void emit_known(struct emitter *em, struct flow *f, uint64_t now_ns)
+{
+    /* Written by control. Its low byte tells two neighbours apart, and that is all it is for. */
+    uint32_t rules = em->rules != NULL ? atomic_load_explicit(em->rules, memory_order_relaxed) : 0;
+    if (rules == 0) {
+        return;
+    }
+    if (f->known_rules != (uint8_t)rules) {
+        f->known_rules = (uint8_t)rules;
+        f->known_told = 0;
+    }
+    unsigned known = known_of(f);
+    unsigned news = known & ~(unsigned)f->known_told;
+    struct record *r = news != 0 ? ring_reserve(em->lane->flows) : NULL;
+    if (r == NULL) {
+        return;
+    }
+    r->at_ns = now_ns;
+    r->new_risks = 0;
+    r->kind = RECORD_KNOWN;
+    r->known = (uint8_t)known;
+    r->news = (uint8_t)news;
+    flow_fill_totals(em->table, f, em->labels[f->source], &r->flow);
+    ring_commit(em->lane->flows);
+    f->known_told = (uint8_t)known;
+    em->pending = true;
+}
+
 bool emit_flow(struct emitter *em, struct flow *f, uint64_t now_ns)
 {
     emit_risks(em, f, now_ns);
+    emit_known(em, f, now_ns);
     struct record *r = ring_reserve(em->lane->flows);
     if (r == NULL) {
         return false;
@@ -48,6 +84,7 @@ bool emit_flow(struct emitter *em, struct flow *f, uint64_t now_ns)
 void emit_account(struct emitter *em, struct flow *f, uint64_t now_ns)
 {
     emit_risks(em, f, now_ns);
+    emit_known(em, f, now_ns);
     struct account *a = ring_reserve(em->lane->accounts);
     if (a == NULL) {
         f->account_ns = now_ns; /* asked again a period later; the bytes stay */

@@ -16,8 +16,9 @@ struct emitter {
     struct flow_table *table;
     const char *labels[ENGINE_MAX_SOURCES]; /* names of the sources by index; borrowed */
     uint64_t told_ns;                       /* when control was last woken */
-    bool pending;                           /* records wait that control has not been woken for */
-    bool urgent;                            /* one of them cannot wait */
+    const _Atomic uint32_t *rules; /* counts changes of the rules; NULL or 0: there are none */
+    bool pending;                  /* records wait that control has not been woken for */
+    bool urgent;                   /* one of them cannot wait */
 };
 
 /* What happened since the flow's last record; false when the ring is full. */

@@ -106,6 +106,8 @@ struct engine_health {
     /* Written by control, for the control that comes after it: since boot. */
     _Atomic uint64_t beats;
     _Atomic uint64_t flow_alerts;
+    /* Written by control, read by the workers: counts changes of the rules that judge flows. */
+    _Atomic uint32_t rules; /* 0: there are none, and nothing is told for them */
 };
 
 /* Bits of engine_health.walls, written by the engine once it is behind them. */

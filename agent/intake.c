@@ -56,7 +56,7 @@ bool intake_check_flow(struct flow_record *r)
 
 static bool check_record(struct record *r)
 {
-    bool known = r->kind == RECORD_FLOW || r->kind == RECORD_RISK;
+    bool known = r->kind == RECORD_FLOW || r->kind == RECORD_RISK || r->kind == RECORD_KNOWN;
     return known && intake_check_flow(&r->flow);
 }
 

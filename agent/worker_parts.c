@@ -124,8 +124,10 @@ struct worker *worker_new(const struct settings *settings, struct engine_link *l
         worker_free(w);
         return NULL;
     }
-    w->emitter =
-        (struct emitter){.lane = w->lane, .to_control = link->to_control, .table = w->table};
+    w->emitter = (struct emitter){.lane = w->lane,
+                                  .to_control = link->to_control,
+                                  .table = w->table,
+                                  .rules = &link->health->rules};
     open_sources(w, settings, link->workers, index);
     if (w->collects && (w->collector = collector_new(e)) == NULL) {
         worker_free(w);

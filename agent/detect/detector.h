@@ -16,11 +16,14 @@ enum {
     DETECT_SCAN_MAX = 128, /* most that scan_ports and scan_hosts may be set to */
 };
 
+struct policies;
+
 /* Thresholds; may change while running. */
 struct detect_settings {
-    unsigned scan_ports; /* distinct ports of one host, 2 to DETECT_SCAN_MAX */
-    unsigned scan_hosts; /* distinct hosts on one port, 2 to DETECT_SCAN_MAX */
-    uint64_t window_ns;  /* within which they count */
+    unsigned scan_ports;       /* distinct ports of one host, 2 to DETECT_SCAN_MAX */
+    unsigned scan_hosts;       /* distinct hosts on one port, 2 to DETECT_SCAN_MAX */
+    uint64_t window_ns;        /* within which they count */
+    struct policies *policies; /* the rules of the centre; NULL: none */
 };
 
 struct detector {
@@ -37,6 +40,9 @@ struct detector {
 extern const struct detector detector_flow_risk;
 extern const struct detector detector_host_scan;
 extern const struct detector detector_host_trw;
+extern const struct detector detector_policy_acl;
+extern const struct detector detector_policy_netconf;
+extern const struct detector detector_policy_hosts;
 extern const struct detector detector_site_capture;
 extern const struct detector detector_site_agent;
 extern const struct detector detector_site_exporters;

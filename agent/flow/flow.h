@@ -63,6 +63,8 @@ struct flow {
     bool account_begun;   /* its first account record has left */
     bool account_ended;   /* and the one that tells its end */
     bool final_sent;      /* its final flow record has left */
+    uint8_t known_told;   /* bits of enum record_known that control has heard… */
+    uint8_t known_rules;  /* …when the rules were these */
     uint8_t confidence;
     struct dpi_flow dpi;
     /* Touched when records leave. */

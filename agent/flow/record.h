@@ -17,12 +17,26 @@ enum record_kind {
      */
     RECORD_FLOW = 1,
     RECORD_RISK = 2, /* the flow as it is now (no deltas), with risks just found in new_risks */
+    /*
+     * The flow as it is now, in totals, for rules to judge; sent only while there are rules, when
+     * one of the things below is known that was not, and once more after the rules have changed.
+     */
+    RECORD_KNOWN = 3,
+};
+
+/* What rules wait for; bits of record.known and record.news. */
+enum record_known {
+    KNOWN_FLOW = 1,     /* its ends and ports: always */
+    KNOWN_APP = 2,      /* the verdict on its application stands */
+    KNOWN_ANSWERED = 4, /* the server has sent something */
 };
 
 struct record {
     uint64_t at_ns; /* packet time, shifted to the present for replayed files */
     uint64_t new_risks;
-    uint8_t kind; /* enum record_kind */
+    uint8_t kind;  /* enum record_kind */
+    uint8_t known; /* bits of enum record_known, with RECORD_KNOWN */
+    uint8_t news;  /* those of them that no record before has told */
     struct flow_record flow;
 };
 

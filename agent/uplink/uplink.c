@@ -78,6 +78,7 @@ static int copy_options(struct uplink *u, const struct uplink_options *o, struct
     u->token_file = copy_or_null(o->token_file);
     u->ca_file = copy_or_null(o->ca_file);
     (void)snprintf(u->boot, sizeof u->boot, "%s", o->boot);
+    (void)snprintf(u->run, sizeof u->run, "%08x%08x", arc4random(), arc4random()); /* fits */
     u->loop = o->loop;
     u->start_mono_ns = o->start_mono_ns;
     u->restarted = o->restarted;
@@ -239,6 +240,15 @@ void uplink_heartbeat(struct uplink *u, const struct heartbeat *h)
     if (talk_send(u, "hb", buf, heartbeat_pack(h, buf, sizeof buf), &e) != 0) {
         log_debug(&e, "a heartbeat is lost");
     }
+}
+
+bool uplink_hits(struct uplink *u, struct config_hits *hits)
+{
+    struct err e = {0};
+    char buf[HELLO_MAX];
+    memcpy(hits->run, u->run, sizeof hits->run);
+    return u->welcomed &&
+           talk_send(u, "hits", buf, config_hits_pack(hits, buf, sizeof buf), &e) == 0;
 }
 
 void uplink_live(struct uplink *u, const struct live_sample *s)

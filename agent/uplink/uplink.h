@@ -70,6 +70,8 @@ int uplink_flow(struct uplink *u, const struct flow_record *record, struct err *
 
 /* Fire and forget, newest wins: lost without a word while the centre is away. */
 void uplink_heartbeat(struct uplink *u, const struct heartbeat *h);
+/* True when it left; the run's id is filled in here. */
+bool uplink_hits(struct uplink *u, struct config_hits *hits);
 /* Leaves only while somebody watches. */
 void uplink_live(struct uplink *u, const struct live_sample *s);
 bool uplink_is_watched(const struct uplink *u);

@@ -20,6 +20,7 @@ struct uplink {
     size_t url_count;
     char *ca_file;
     char boot[BOOT_ID_SIZE];
+    char run[CONFIG_RUN_SIZE]; /* random id of this run of control */
     uint64_t start_mono_ns;
     bool restarted; /* until the first welcome */
     uplink_question_fn on_question;

@@ -29,14 +29,17 @@ static json_t *secret_names(const char *text)
 
 json_t *config_item_shape(const struct pg_rows *rows, unsigned row)
 {
+    int64_t hit_ms = pg_i64(rows, row, 14);
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:b, s:I, s:o, s:o, s:I, s:I, s:s, s:I, s:s}", "id",
+        "{s:s, s:s, s:s, s:s, s:b, s:I, s:o, s:o, s:I, s:I, s:s, s:I, s:s, s:o, s:o}", "id",
         pg_text(rows, row, 0), "section", pg_text(rows, row, 1), "scope", pg_text(rows, row, 2),
         "name", pg_text(rows, row, 3), "enabled", (int)pg_bool(rows, row, 4), "position",
         (json_int_t)pg_i64(rows, row, 5), "body", json_loads(pg_text(rows, row, 6), 0, NULL),
         "secrets", secret_names(pg_text(rows, row, 7)), "version", (json_int_t)pg_i64(rows, row, 8),
         "created_ms", (json_int_t)pg_i64(rows, row, 9), "created_by", pg_text(rows, row, 10),
-        "updated_ms", (json_int_t)pg_i64(rows, row, 11), "updated_by", pg_text(rows, row, 12));
+        "updated_ms", (json_int_t)pg_i64(rows, row, 11), "updated_by", pg_text(rows, row, 12),
+        "hits", json_integer(pg_i64(rows, row, 13)), "last_hit_ms",
+        hit_ms != 0 ? json_integer(hit_ms) : json_null());
 }
 
 static struct http_response *page_of(const struct pg_rows *rows,

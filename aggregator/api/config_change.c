@@ -299,8 +299,8 @@ static struct pg_rows *write_item(struct change *c, struct err *e)
         " $5::int ELSE (SELECT coalesce(max(position), 0) + 1 FROM config_item WHERE section = $1"
         " AND scope = $2) END, $6::jsonb, $7::jsonb, $8, $8 RETURNING " CONFIG_ITEM_COLUMNS;
     static const char update_sql[] =
-        "UPDATE config_item i SET scope = $2, name = $3, enabled = $4::boolean, position ="
-        " CASE WHEN $5::int > 0 THEN $5::int WHEN i.scope = $2 THEN i.position ELSE"
+        "UPDATE config_item SET scope = $2, name = $3, enabled = $4::boolean, position ="
+        " CASE WHEN $5::int > 0 THEN $5::int WHEN config_item.scope = $2 THEN config_item.position ELSE"
         " (SELECT coalesce(max(o.position), 0) + 1 FROM config_item o WHERE o.section = $1"
         " AND o.scope = $2) END, body = $6::jsonb, secrets = $7::jsonb, updated_by = $8,"
         " updated_at = now(), version = version + 1 WHERE section = $1 AND id = $9::bigint"

@@ -194,3 +194,20 @@ void config_beat(struct fleet *f, struct instance *i, uint64_t revision, uint64_
     }
     compare(f, i, now_ns);
 }
+
+void config_hits(struct fleet *f, const struct instance *i, const struct message *m)
+{
+    struct err e = {0};
+    struct job *job = job_new(JOB_HITS);
+    if (job == NULL) {
+        return; /* its next ones are counts of the whole run */
+    }
+    job->as.hits.instance_id = i->id;
+    if (config_hits_unpack(m->bytes, m->len, &job->as.hits.hits, &e) != 0) {
+        metric_add(&f->options.metrics->messages_malformed, 1);
+        log_warn(&e, "%s of %s is not understood", m->word, m->name);
+        job_free(job);
+        return;
+    }
+    (void)fleet_submit(f, job); /* likewise */
+}

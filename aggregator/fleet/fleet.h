@@ -47,7 +47,7 @@ void fleet_close(struct fleet *fleet);
 
 /* What came from an agent; the name is from the subject, so the server has vouched for it. */
 enum fleet_channel {
-    FLEET_UP,     /* word: "hello", "hb", "live", "bye", "cfg" */
+    FLEET_UP,     /* word: "hello", "hb", "live", "bye", "cfg", "hits" */
     FLEET_ANSWER, /* word: "AGG.REQ.N" */
     FLEET_ENROL,
 };

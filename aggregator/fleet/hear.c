@@ -203,6 +203,8 @@ void hear_up(struct fleet *f, const struct message *m, uint64_t now_ns)
         hear_hello(f, i, m, now_ns);
     } else if (strcmp(m->word, "cfg") == 0) {
         config_report(f, i, m, now_ns);
+    } else if (strcmp(m->word, "hits") == 0) {
+        config_hits(f, i, m);
     } else if (strcmp(m->word, "bye") == 0) {
         hear_bye(f, i, m, now_ns);
     } else {

@@ -191,6 +191,8 @@ void config_refresh(struct fleet *f);
 void config_made(struct fleet *f, const struct job *job, uint64_t now_ns);
 /* The agent's report, and what its heartbeat says. */
 void config_report(struct fleet *f, struct instance *i, const struct message *m, uint64_t now_ns);
+/* How often its rules were hit. */
+void config_hits(struct fleet *f, const struct instance *i, const struct message *m);
 void config_beat(struct fleet *f, struct instance *i, uint64_t revision, uint64_t now_ns);
 
 /* revoke.c */

@@ -140,6 +140,12 @@ struct config_note_job {
     struct config_report report;
 };
 
+/* How often an instance's rules were hit. */
+struct hits_job {
+    int32_t instance_id;
+    struct config_hits hits;
+};
+
 /* An alert that the centre itself raises, or ends. */
 struct alert_job {
     int32_t instance_id; /* 0: about the centre */
@@ -157,6 +163,7 @@ enum job_kind {
     JOB_ALERT,
     JOB_CONFIG,
     JOB_CONFIG_NOTE,
+    JOB_HITS,
 };
 
 struct job {
@@ -174,6 +181,7 @@ struct job {
         struct alert_job alert;
         struct config_job config;
         struct config_note_job config_note;
+        struct hits_job hits;
     } as;
 };
 

@@ -318,3 +318,53 @@ int config_note(struct pg *pg, const struct config_note_job *job, struct err *e)
     pg_add_text(&args, job->report.reason);
     return pg_run(pg, sql, &args, e);
 }
+
+/* {"a","b"} of one number of each hit. */
+static char *array_of(const struct config_hits *hits, int which)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    if (out == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < hits->count; i++) {
+        const struct config_hit *hit = &hits->list[i];
+        int64_t values[] = {hit->id, (int64_t)hit->hits, (int64_t)(hit->last_ns / 1000)};
+        (void)fprintf(out, "%c%lld", i == 0 ? '{' : ',', (long long)values[which]);
+    }
+    (void)fprintf(out, "%s}", hits->count == 0 ? "{" : ""); /* into memory: fclose tells */
+    return fclose(out) == 0 ? text : NULL;
+}
+
+/* Only items that are there: an agent may lag behind, or lie. */
+int config_count(struct pg *pg, const struct hits_job *job, struct err *e)
+{
+    static const char sql[] =
+        "INSERT INTO config_hit AS h (item_id, instance_id, run, seen, hits, last_at)"
+        " SELECT n.id, $1::int, $2, n.hits, n.hits, to_timestamp(n.last_us / 1e6)"
+        " FROM unnest($3::bigint[], $4::bigint[], $5::bigint[]) AS n (id, hits, last_us)"
+        " JOIN config_item c ON c.id = n.id"
+        " ON CONFLICT (item_id, instance_id) DO UPDATE SET run = excluded.run,"
+        " seen = excluded.seen, last_at = greatest(h.last_at, excluded.last_at), hits = h.hits +"
+        " CASE WHEN h.run = excluded.run THEN greatest(excluded.seen - h.seen, 0)"
+        " ELSE excluded.seen END";
+    char *ids = array_of(&job->hits, 0), *hits = array_of(&job->hits, 1),
+         *last = array_of(&job->hits, 2);
+    struct pg_args args = {0};
+    int result = -1;
+    pg_add_i64(&args, job->instance_id);
+    pg_add_text(&args, job->hits.run);
+    pg_add_text(&args, ids);
+    pg_add_text(&args, hits);
+    pg_add_text(&args, last);
+    if (ids == NULL || hits == NULL || last == NULL) {
+        (void)err_set(e, ERR_NOMEM, "hits of rules");
+    } else {
+        result = pg_run(pg, sql, &args, e);
+    }
+    free(ids);
+    free(hits);
+    free(last);
+    return result;
+}

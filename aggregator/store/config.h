@@ -22,5 +22,7 @@ struct config_maker {
  */
 int config_make(struct pg *pg, struct config_job *job, const struct config_maker *maker,
                 struct err *e);
+/* Adds what an agent's rules were hit. */
+int config_count(struct pg *pg, const struct hits_job *job, struct err *e);
 /* Keeps what an agent says of its configuration. */
 int config_note(struct pg *pg, const struct config_note_job *job, struct err *e);

@@ -41,6 +41,7 @@ int jobs_run(struct pg *pg, struct job *job, const struct store_options *options
     case JOB_REVOKE: return registry_revoke(pg, &job->as.revoke, &job->e);
     case JOB_ALERT: return raise_alert(pg, job, options);
     case JOB_CONFIG: return make_config(pg, job, options);
+    case JOB_HITS: return config_count(pg, &job->as.hits, &job->e);
     case JOB_CONFIG_NOTE: return config_note(pg, &job->as.config_note, &job->e);
     }
     return err_set(&job->e, ERR_ARG, "job of kind %d", (int)job->kind);

@@ -1,6 +1,8 @@
 #include "common/wire/config.h"
 
 #include "common/wire/config_acl.h"
+#include "common/wire/config_netconf.h"
+#include "common/wire/config_policy.h"
 #include "common/wire/config_probe.h"
 #include "common/wire/config_snmp.h"
 #include "common/wire/fields.h"
@@ -10,10 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPORT_MAX = 2048 };
+enum { REPORT_MAX = 2048, HITS_MAX = 4096 };
 
 static const struct config_section SECTIONS[] = {
     {.word = "acl", .items_max = ACL_RULES_MAX, .check = config_acl_check},
+    {.word = "netconf", .items_max = NETCONF_ITEMS_MAX, .check = config_netconf_check},
+    {.word = "policy", .items_max = POLICY_ITEMS_MAX, .check = config_policy_check},
     {.word = "snmp",
      .items_max = SNMP_DEVICES_MAX,
      .check = config_snmp_check,
@@ -198,4 +202,61 @@ int config_report_unpack(const void *bytes, size_t len, struct config_report *r,
     fields_text_or_empty(&f, "reason", r->reason, sizeof r->reason);
     json_decref(root);
     return f.bad ? err_wrap(e, "configuration report") : 0;
+}
+
+/* ---- hits ---- */
+
+size_t config_hits_pack(const struct config_hits *h, void *buf, size_t size)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < h->count; i++) {
+        const struct config_hit *hit = &h->list[i];
+        if (json_array_append_new(list,
+                                  json_pack("[I, I, I]", (json_int_t)hit->id, (json_int_t)hit->hits,
+                                            (json_int_t)hit->last_ns)) != 0) {
+            json_decref(list);
+            return 0;
+        }
+    }
+    return fields_dump(json_pack("{s:i, s:o, s:o}", "v", CONFIG_VERSION, "run",
+                                 fields_string(h->run), "hits", list),
+                       buf, size);
+}
+
+static bool hit_from(const json_t *row, struct config_hit *hit)
+{
+    uint64_t values[3] = {0};
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *value = json_array_get(row, i);
+        if (!json_is_integer(value) || json_integer_value(value) < 0) {
+            return false;
+        }
+        values[i] = (uint64_t)json_integer_value(value);
+    }
+    *hit = (struct config_hit){.id = (int64_t)values[0], .hits = values[1], .last_ns = values[2]};
+    return true;
+}
+
+int config_hits_unpack(const void *bytes, size_t len, struct config_hits *h, struct err *e)
+{
+    *h = (struct config_hits){0};
+    json_t *root = fields_parse(bytes, len, HITS_MAX, e);
+    if (root == NULL) {
+        return err_wrap(e, "hits");
+    }
+    struct fields f = fields_of(root, e);
+    (void)fields_u64(&f, "v", UINT16_MAX); /* later versions only add members */
+    fields_text(&f, "run", h->run, sizeof h->run);
+    const json_t *list = json_object_get(root, "hits");
+    h->count = json_array_size(list);
+    if (!json_is_array(list) || h->count > CONFIG_HITS_MAX) {
+        fields_fault(&f, "hits", "is no list that fits");
+    }
+    for (size_t i = 0; i < h->count && !f.bad; i++) {
+        if (!hit_from(json_array_get(list, i), &h->list[i])) {
+            fields_fault(&f, "hits", "holds something else than three numbers");
+        }
+    }
+    json_decref(root);
+    return f.bad ? err_wrap(e, "hits") : 0;
 }

@@ -70,6 +70,24 @@ json_t *config_document_unpack(const char *bytes, size_t len, uint64_t *revision
 /* A new text of *len bytes, freed by the caller; borrows sections. NULL when memory is short. */
 char *config_document_pack(uint64_t revision, json_t *sections, size_t *len);
 
+/*
+ * up.SHARD.NAME.hits: how often rules were hit. Counts since the start of a run of control, whose
+ * id tells the centre that they began anew. Lost ones come with the next.
+ */
+enum { CONFIG_HITS_MAX = 64, CONFIG_RUN_SIZE = 20 };
+struct config_hit {
+    int64_t id; /* of the item */
+    uint64_t hits;
+    uint64_t last_ns;
+};
+struct config_hits {
+    char run[CONFIG_RUN_SIZE];
+    size_t count;
+    struct config_hit list[CONFIG_HITS_MAX];
+};
+size_t config_hits_pack(const struct config_hits *h, void *buf, size_t size);
+int config_hits_unpack(const void *bytes, size_t len, struct config_hits *h, struct err *e);
+
 /* up.SHARD.NAME.cfg: what the agent has in force, and what it refused. */
 struct config_report {
     uint64_t revision; /* in force; 0: none */

@@ -28,10 +28,22 @@ static void try_report(const uint8_t *bytes, size_t len)
     }
 }
 
+static void try_hits(const uint8_t *bytes, size_t len)
+{
+    static struct config_hits h;
+    static uint8_t buf[8192];
+    if (config_hits_unpack(bytes, len, &h, NULL) == 0) {
+        FUZZ_CHECK(h.count <= CONFIG_HITS_MAX);
+        FUZZ_CHECK(config_hits_pack(&h, buf, sizeof buf) > 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     if (len > 0 && bytes[0] == 'r') {
         try_report(bytes + 1, len - 1);
+    } else if (len > 0 && bytes[0] == 'h') {
+        try_hits(bytes + 1, len - 1);
     } else {
         try_message(bytes, len);
     }

@@ -48,3 +48,14 @@ CREATE TABLE config_state (
     refused        bigint NOT NULL DEFAULT 0,
     refused_reason text NOT NULL DEFAULT ''
 ) WITH (fillfactor = 70);
+
+-- How often the rules were hit. An agent counts from 0 with each run of its own.
+CREATE TABLE config_hit (
+    item_id     bigint NOT NULL REFERENCES config_item (id) ON DELETE CASCADE,
+    instance_id integer NOT NULL REFERENCES instance (id),
+    run         text NOT NULL,
+    seen        bigint NOT NULL,               -- the count of that run
+    hits        bigint NOT NULL,               -- of all runs
+    last_at     timestamptz,
+    PRIMARY KEY (item_id, instance_id)
+) WITH (fillfactor = 70);

@@ -137,12 +137,54 @@ static void a_risk_that_found_the_ring_full_is_told_with_the_flows_next_record(v
     close_scene(&s);
 }
 
+/* The next record of the ring, which must be of that kind. */
+static struct record take(struct ring *ring, enum record_kind kind)
+{
+    const struct record *slot = ring_peek(ring);
+    assert_non_null(slot);
+    assert_int_equal(slot->kind, kind);
+    struct record copy = *slot;
+    ring_release(ring);
+    return copy;
+}
+
+static void rules_are_told_of_a_flow_once_for_each_thing_they_wait_for(void **state)
+{
+    (void)state;
+    struct scene s;
+    open_scene(&s);
+    struct ring *ring = s.link.lanes[0].flows;
+    struct flow *f = flow_table_at(s.table, 9);
+    _Atomic uint32_t rules = 0;
+    s.emitter.rules = &rules;
+    emit_account(&s.emitter, f, 1);
+    assert_int_equal(ring_depth(ring), 0); /* there are no rules */
+    rules = 1;
+    emit_account(&s.emitter, f, 2);
+    struct record first = take(ring, RECORD_KNOWN);
+    assert_int_equal(first.known, KNOWN_FLOW);
+    assert_int_equal(first.news, KNOWN_FLOW);
+    assert_int_equal(first.flow.bytes[0], 9);
+    f->dpi.done = true;
+    f->sum.packets[DIR_S2C] = 1;
+    emit_account(&s.emitter, f, 3);
+    assert_int_equal(take(ring, RECORD_KNOWN).news, KNOWN_APP | KNOWN_ANSWERED);
+    emit_account(&s.emitter, f, 4);
+    assert_int_equal(ring_depth(ring), 0);
+    rules = 2;
+    assert_true(emit_flow(&s.emitter, f, 5));
+    assert_int_equal(take(ring, RECORD_KNOWN).news, KNOWN_FLOW | KNOWN_APP | KNOWN_ANSWERED);
+    assert_int_equal(take(ring, RECORD_FLOW).flow.bytes[0], 9); /* totals took no deltas away */
+    close_scene(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_question_is_answered_in_pieces_between_batches),
         cmocka_unit_test(a_new_engine_finds_no_old_questions_but_old_records_stay),
         cmocka_unit_test(a_full_ring_leaves_the_deltas_with_the_flow),
+        cmocka_unit_test(rules_are_told_of_a_flow_once_for_each_thing_they_wait_for),
         cmocka_unit_test(a_risk_that_found_the_ring_full_is_told_with_the_flows_next_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "common/wire/config_acl.h"
+#include "common/wire/config_netconf.h"
+#include "common/wire/config_policy.h"
 
 static json_t *parse(const char *text)
 {
@@ -102,6 +104,22 @@ static void a_report_comes_back_as_it_went(void **state)
     assert_string_equal(back.reason, "no room");
 }
 
+static void hits_come_back_as_they_went(void **state)
+{
+    (void)state;
+    struct config_hits back, h = {.run = "r1", .count = CONFIG_HITS_MAX};
+    struct err e = {0};
+    char buf[4096];
+    for (size_t i = 0; i < h.count; i++) {
+        h.list[i] = (struct config_hit){(int64_t)i + 100000, i * 1000000, 1764090000123456789};
+    }
+    size_t len = config_hits_pack(&h, buf, sizeof buf);
+    assert_true(len > 0); /* the fullest fits into what the centre takes of one message */
+    assert_int_equal(config_hits_unpack(buf, len, &back, &e), 0);
+    assert_string_equal(back.run, "r1");
+    assert_memory_equal(back.list, h.list, sizeof h.list);
+}
+
 static void a_rule_is_read_with_all_its_conditions(void **state)
 {
     (void)state;
@@ -161,6 +179,51 @@ static void each_mistake_in_a_rule_is_told_by_its_field(void **state)
     }
 }
 
+typedef void (*check_fn)(const json_t *item, struct config_fault *fault);
+
+static void check_all(check_fn check, const struct mistake *mistakes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct config_fault fault = {0};
+        json_t *item = parse(mistakes[i].item);
+        check(item, &fault);
+        assert_string_equal(fault.field, mistakes[i].field);
+        assert_true(fault.bad && fault.message[0] != '\0');
+        json_decref(item);
+    }
+}
+
+static void each_mistake_in_the_network_configuration_is_told_by_its_field(void **state)
+{
+    (void)state;
+    static const struct mistake mistakes[] = {
+        {"{\"role\":\"web\",\"servers\":[\"10.0.0.1\"]}", "role"},
+        {"{\"role\":\"dns\"}", "servers"},
+        {"{\"role\":\"dns\",\"servers\":[\"10.0.0.1\",\"dns.example\"]}", "servers[1]"},
+        {"{\"role\":\"dns\",\"servers\":[\"02:00:00:00:00:01\"]}", "servers[0]"},
+        {"{\"role\":\"gateway\",\"servers\":[\"10.0.0.0/24\"]}", "servers[0]"},
+        {"{\"role\":\"ntp\",\"servers\":[\"10.0.0.1\"],\"clients\":[\"x\"]}", "clients[0]"},
+    };
+    check_all(config_netconf_check, mistakes, sizeof mistakes / sizeof mistakes[0]);
+}
+
+static void each_mistake_in_a_policy_is_told_by_its_field(void **state)
+{
+    (void)state;
+    static const struct mistake mistakes[] = {
+        {"{\"class\":\"core\"}", "hosts"},
+        {"{\"class\":\"vip\",\"hosts\":[\"10.0.0.1\"]}", "class"},
+        {"{\"hosts\":[\"10.0.0.1\"]}", ""},
+        {"{\"class\":\"core\",\"hosts\":[\"10.0.0.1\",\"10.0.0.1/8\"]}", "hosts[1]"},
+        {"{\"hosts\":[\"10.0.0.1\"],\"services\":[\"443\"]}", "services[0]"},
+        {"{\"class\":\"core\",\"hosts\":[\"10.0.0.1\"],\"days\":[\"monday\"]}", "days[0]"},
+        {"{\"class\":\"core\",\"hosts\":[\"10.0.0.1\"],\"from\":\"8:00\",\"to\":\"18:00\"}",
+         "from"},
+        {"{\"class\":\"core\",\"hosts\":[\"10.0.0.1\"],\"from\":\"08:00\"}", "to"},
+    };
+    check_all(config_policy_check, mistakes, sizeof mistakes / sizeof mistakes[0]);
+}
+
 static void a_hardware_address_is_read_in_both_spellings_and_nothing_else(void **state)
 {
     (void)state;
@@ -184,6 +247,9 @@ int main(void)
         cmocka_unit_test(a_document_comes_back_with_its_sections),
         cmocka_unit_test(a_mistake_in_a_document_names_section_item_and_field),
         cmocka_unit_test(a_report_comes_back_as_it_went),
+        cmocka_unit_test(hits_come_back_as_they_went),
+        cmocka_unit_test(each_mistake_in_the_network_configuration_is_told_by_its_field),
+        cmocka_unit_test(each_mistake_in_a_policy_is_told_by_its_field),
         cmocka_unit_test(a_rule_is_read_with_all_its_conditions),
         cmocka_unit_test(each_mistake_in_a_rule_is_told_by_its_field),
         cmocka_unit_test(a_hardware_address_is_read_in_both_spellings_and_nothing_else),
