@@ -45,6 +45,12 @@ export const getTop = (
   signal?: Signal,
 ) => call("get", "/api/v1/instances/{name}/top", { path: { name }, query, signal });
 
+export const getQuality = (
+  name: string,
+  query: { from_ms: number; to_ms: number; limit?: number },
+  signal?: Signal,
+) => call("get", "/api/v1/instances/{name}/quality", { path: { name }, query, signal });
+
 async function askFlows(
   name: string,
   op: "flows" | "flow",
