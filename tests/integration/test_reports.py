@@ -291,7 +291,8 @@ def test_a_schedule_is_changed_switched_off_and_deleted(site):
     with pytest.raises(Refused) as refused:
         site.api.post("/report-schedules", wish)
     assert (refused.value.status, refused.value.body["error"]["field"]) == (409, "name")
-    changed = site.api.post(f"/report-schedules/{made['id']}", {**wish, "hour": 8, "enabled": False})
+    changed = site.api.call("PUT", f"/api/v1/report-schedules/{made['id']}",
+                            {**wish, "hour": 8, "enabled": False})[0]
     assert (changed["hour"], changed["enabled"], changed["id"]) == (8, False, made["id"])
     site.sql("UPDATE report_schedule SET next_at = now() - interval '1 s' WHERE name = 'Weekly'"
              " RETURNING id")
