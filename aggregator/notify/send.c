@@ -84,12 +84,16 @@ static CURL *open_handle(const struct sender *sender, const char *url, char *wor
 
 static int run(CURL *curl, const char *words, struct err *e)
 {
+    enum { REFUSED = 400 }; /* of SMTP, from here on */
+    long status = 0;
     CURLcode code = curl_easy_perform(curl);
     if (code == CURLE_OK) {
         return 0;
     }
-    return err_set(e, code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_REMOTE, "%s",
-                   words[0] != '\0' ? words : curl_easy_strerror(code));
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status); /* 0: there was none */
+    (void)err_set(e, code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_REMOTE, "%s",
+                  words[0] != '\0' ? words : curl_easy_strerror(code));
+    return status >= REFUSED ? err_wrap(e, "answered with %ld", status) : -1;
 }
 
 static void set_mail(CURL *curl, const struct send_mail *mail, struct upload *upload,

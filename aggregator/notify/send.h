@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SEND_TIMEOUT_S = 20, SEND_CONNECT_S = 7, SEND_SIGNATURE_SIZE = 96 };
+enum { SEND_TIMEOUT_S = 30, SEND_CONNECT_S = 15, SEND_SIGNATURE_SIZE = 96 };
 
 struct sender {
     const char *ca_file;   /* "": the system's */
