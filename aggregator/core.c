@@ -39,7 +39,7 @@ struct core {
     char command_key[NKEY_TEXT_SIZE]; /* public */
     struct metrics metrics;
     struct store *store;
-    struct runner *runner; /* of the centre's chores: reports, retention */
+    struct runner *runner;     /* of the centre's chores: reports, retention */
     struct notifier *notifier; /* tells people of alerts */
     struct fleet *fleet;
     struct ingest ingest;
