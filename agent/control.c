@@ -202,6 +202,7 @@ static void finish(struct control *c, bool agent_stops)
         tell_stopped(c, wall_ns);
     }
     alert_engine_flush(c->alerts, wall_ns);
+    control_poll_close(c);
     uplink_close(c->uplink, agent_stops);
     c->uplink = NULL;
     close_handle((uv_handle_t *)&c->from_engine);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "agent/engine_link.h"
+#include "agent/poll/icmp.h"
 #include "agent/settings.h"
 #include "common/wire/heartbeat.h"
 
@@ -15,9 +16,10 @@ struct control_start {
     char boot[BOOT_ID_SIZE]; /* random id of this run of the agent */
     uint64_t start_wall_ns;  /* when the parent started */
     uint64_t start_mono_ns;
-    uint32_t generation;     /* 1 for the first control, counts up with each restart */
-    int ledger_fd;           /* each accepted record is written there; -1: none */
-    const char *config_path; /* read again on SIGHUP; NULL: environment alone */
+    uint32_t generation;      /* 1 for the first control, counts up with each restart */
+    int ledger_fd;            /* each accepted record is written there; -1: none */
+    struct icmp_sockets icmp; /* for echoes; opened by the parent, who may */
+    const char *config_path;  /* read again on SIGHUP; NULL: environment alone */
 };
 
 /*

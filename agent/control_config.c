@@ -59,6 +59,8 @@ size_t control_consumers(struct control *c, struct config_consumer *list)
         {"acl", take_acl, c},
         {"netconf", take_netconf, c},
         {"policy", take_policy, c},
+        {"snmp", control_poll_take_devices, c},
+        {"probe", control_poll_take_probes, c},
     };
     enum { COUNT = sizeof all / sizeof all[0] };
     _Static_assert((int)COUNT <= (int)CONTROL_CONSUMERS_MAX, "all consumers fit");

@@ -116,6 +116,7 @@ static int open_drill(struct control *c, const struct control_calls *calls, stru
 
 int control_parts_open(struct control *c, const struct control_calls *calls, struct err *e)
 {
+    poller_start(); /* while there is one thread */
     int result = uv_loop_init(&c->loop);
     if (result != 0) {
         return err_set(e, ERR_IO, "no event loop: %s", uv_err_name(result));
@@ -123,7 +124,8 @@ int control_parts_open(struct control *c, const struct control_calls *calls, str
     tzset(); /* policies hold by local time, and its file cannot be read from the sandbox */
     /* The sandbox lets control write in this folder alone, so it must be there before. */
     if (folder_make(c->settings->spool_dir, 0700, e) != 0 || enter_sandbox(c, e) != 0 ||
-        open_tables(c, calls, e) != 0 || open_uplink(c, calls, e) != 0) {
+        open_tables(c, calls, e) != 0 || control_poll_open(c, e) != 0 ||
+        open_uplink(c, calls, e) != 0) {
         return -1;
     }
     return open_drill(c, calls, e);
@@ -131,6 +133,7 @@ int control_parts_open(struct control *c, const struct control_calls *calls, str
 
 void control_parts_close(struct control *c)
 {
+    control_poll_close(c);
     drill_flows_free(c->drill.flows);
     detectors_close(c->detectors);
     control_rules_done(c);

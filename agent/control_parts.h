@@ -10,6 +10,7 @@
 #include "agent/asset/site.h"
 #include "agent/control.h"
 #include "agent/control_config.h"
+#include "agent/control_poll.h"
 #include "agent/counters.h"
 #include "agent/detect/detector.h"
 #include "agent/drill.h"
@@ -44,6 +45,7 @@ struct control {
     struct uplink *uplink;
     struct config_consumer consumers[CONTROL_CONSUMERS_MAX];
     struct drill drill;
+    struct control_poll poll;
 
     uv_loop_t loop;
     uv_poll_t from_engine;

@@ -54,6 +54,7 @@ static int run_engine(void *arg)
 {
     struct parent *p = arg;
     notify_close(&p->notify);
+    icmp_close(&p->start.icmp); /* of the pollers: nothing for who reads packets */
     return engine_run(p->settings, &p->link);
 }
 
@@ -343,8 +344,18 @@ static int fill_start(struct parent *p, struct err *e)
     return 0;
 }
 
+/* While the right to open them is there; without them echo probes say so. */
+static void open_icmp(struct parent *p)
+{
+    struct err e = {0};
+    if (icmp_open(&p->start.icmp, &e) != 0) {
+        log_info(&e, "no echo probes");
+    }
+}
+
 static int set_up(struct parent *p, struct err *e)
 {
+    open_icmp(p);
     if (engine_link_open(&p->link, (unsigned)p->settings->capture_workers, e) != 0 ||
         fill_start(p, e) != 0 || open_signals(p, e) != 0 ||
         notify_open(&p->notify, p->options->alive_file, e) != 0) {
@@ -380,6 +391,7 @@ int parent_run(struct settings *settings, const struct parent_options *options)
         (void)close(p.signals); /* nothing to lose */
     }
     notify_close(&p.notify);
+    icmp_close(&p.start.icmp);
     engine_link_close(&p.link);
     settings_free(p.settings);
     return status;

@@ -9,6 +9,8 @@
 #include "agent/detect/sample.h"
 #include "agent/flow/record.h"
 #include "common/err.h"
+#include "common/wire/devices.h"
+#include "common/wire/probes.h"
 
 #include <stdint.h>
 
@@ -35,6 +37,9 @@ struct detector {
     void (*close)(void *state);
     void (*observe)(void *state, const struct record *record, const struct finding_sink *out);
     void (*tick)(void *state, const struct agent_sample *sample, const struct finding_sink *out);
+    /* What the poller found. */
+    void (*device)(void *state, const struct device_record *record, const struct finding_sink *out);
+    void (*probe)(void *state, const struct probe_record *record, const struct finding_sink *out);
 };
 
 extern const struct detector detector_flow_risk;
@@ -46,6 +51,8 @@ extern const struct detector detector_policy_hosts;
 extern const struct detector detector_site_capture;
 extern const struct detector detector_site_agent;
 extern const struct detector detector_site_exporters;
+extern const struct detector detector_site_devices;
+extern const struct detector detector_site_probes;
 
 struct detectors;
 
@@ -56,5 +63,7 @@ void detectors_close(struct detectors *d);
 /* New thresholds, after a reload. */
 void detectors_set(struct detectors *d, const struct detect_settings *settings);
 void detectors_observe(struct detectors *d, const struct record *record);
+void detectors_device(struct detectors *d, const struct device_record *record);
+void detectors_probe(struct detectors *d, const struct probe_record *record);
 /* Once a second. */
 void detectors_tick(struct detectors *d, const struct agent_sample *sample);

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 static const struct detector *const registry[] = {
-    &detector_flow_risk,    &detector_host_scan,      &detector_host_trw,
-    &detector_policy_acl,   &detector_policy_netconf, &detector_policy_hosts,
-    &detector_site_capture, &detector_site_agent,     &detector_site_exporters,
+    &detector_flow_risk,      &detector_host_scan,    &detector_host_trw,     &detector_policy_acl,
+    &detector_policy_netconf, &detector_policy_hosts, &detector_site_capture, &detector_site_agent,
+    &detector_site_exporters, &detector_site_devices, &detector_site_probes,
 };
 enum { DETECTORS = sizeof registry / sizeof registry[0] };
 
@@ -62,6 +62,24 @@ void detectors_observe(struct detectors *d, const struct record *record)
     for (size_t i = 0; i < DETECTORS; i++) {
         if (registry[i]->observe != NULL) {
             registry[i]->observe(d->states[i], record, &d->out);
+        }
+    }
+}
+
+void detectors_device(struct detectors *d, const struct device_record *record)
+{
+    for (size_t i = 0; i < DETECTORS; i++) {
+        if (registry[i]->device != NULL) {
+            registry[i]->device(d->states[i], record, &d->out);
+        }
+    }
+}
+
+void detectors_probe(struct detectors *d, const struct probe_record *record)
+{
+    for (size_t i = 0; i < DETECTORS; i++) {
+        if (registry[i]->probe != NULL) {
+            registry[i]->probe(d->states[i], record, &d->out);
         }
     }
 }

@@ -233,6 +233,18 @@ int uplink_flow(struct uplink *u, const struct flow_record *record, struct err *
     return keep(u, STREAM_FLOW, buf, flow_record_pack(record, buf, sizeof buf), e);
 }
 
+int uplink_device(struct uplink *u, const struct device_record *record, struct err *e)
+{
+    char buf[DEVICE_PACKED_MAX];
+    return keep(u, STREAM_SNMP, buf, device_record_pack(record, buf, sizeof buf), e);
+}
+
+int uplink_probe(struct uplink *u, const struct probe_record *record, struct err *e)
+{
+    char buf[PROBE_PACKED_MAX];
+    return keep(u, STREAM_PROBE, buf, probe_record_pack(record, buf, sizeof buf), e);
+}
+
 void uplink_heartbeat(struct uplink *u, const struct heartbeat *h)
 {
     struct err e = {0};

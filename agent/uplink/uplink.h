@@ -11,8 +11,10 @@
 #include "common/wire/alerts.h"
 #include "common/wire/assets.h"
 #include "common/wire/counters.h"
+#include "common/wire/devices.h"
 #include "common/wire/flows.h"
 #include "common/wire/heartbeat.h"
+#include "common/wire/probes.h"
 #include "common/wire/query.h"
 
 #include <stdbool.h>
@@ -67,6 +69,8 @@ int uplink_alert(struct uplink *u, const struct wire_alert *alert, struct err *e
 int uplink_asset(struct uplink *u, const struct wire_asset *asset, struct err *e);
 int uplink_counter(struct uplink *u, const struct counter_record *record, struct err *e);
 int uplink_flow(struct uplink *u, const struct flow_record *record, struct err *e);
+int uplink_device(struct uplink *u, const struct device_record *record, struct err *e);
+int uplink_probe(struct uplink *u, const struct probe_record *record, struct err *e);
 
 /* Fire and forget, newest wins: lost without a word while the centre is away. */
 void uplink_heartbeat(struct uplink *u, const struct heartbeat *h);
