@@ -17,3 +17,11 @@ struct range range_read(struct args *args, uint64_t now)
     }
     return range;
 }
+
+int64_t range_step(struct args *args, const struct range *range)
+{
+    enum { POINTS_MAX = 600, MS_PER_S = 1000, STEP_MAX_S = 86400 };
+    int64_t least = (range->to_ms - range->from_ms) / MS_PER_S / POINTS_MAX + 1;
+    int64_t wanted = args_int(args, "step_s", 1, STEP_MAX_S, 1);
+    return wanted > least ? wanted : least;
+}

@@ -9,3 +9,5 @@ struct range {
 
 /* from_ms and to_ms of the query: by default the hour up to now. */
 struct range range_read(struct args *args, uint64_t now);
+/* step_s of the query in seconds, by default and at least so long that at most 600 points come. */
+int64_t range_step(struct args *args, const struct range *range);

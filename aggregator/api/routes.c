@@ -38,6 +38,14 @@ static const struct route table[] = {
     {HTTP_GET, "/api/v1/config/{section}/{id}/history", ROLE_VIEWER, READS,
      THERE(config_history_get)},
 
+    {HTTP_GET, "/api/v1/snmp/devices", ROLE_VIEWER, READS, THERE(devices_get)},
+    {HTTP_GET, "/api/v1/snmp/devices/{name}/{device}", ROLE_VIEWER, READS, THERE(device_get)},
+    {HTTP_GET, "/api/v1/snmp/devices/{name}/{device}/series", ROLE_VIEWER, READS,
+     THERE(device_series_get)},
+    {HTTP_GET, "/api/v1/snmp/interfaces", ROLE_VIEWER, READS, THERE(device_interfaces_get)},
+    {HTTP_GET, "/api/v1/probes", ROLE_VIEWER, READS, THERE(probes_get)},
+    {HTTP_GET, "/api/v1/probes/{name}/{probe}/series", ROLE_VIEWER, READS, THERE(probe_series_get)},
+
     {HTTP_GET, "/api/v1/users", ROLE_ADMIN, READS, THERE(users_get)},
     {HTTP_POST, "/api/v1/users", ROLE_ADMIN, CHANGES, THERE(users_post)},
 
@@ -48,21 +56,12 @@ static const struct route table[] = {
     {HTTP_GET, "/api/v1/reports/{id}/html", ROLE_VIEWER, READS, THERE(report_html_get)},
     {HTTP_GET, "/api/v1/report-schedules", ROLE_VIEWER, READS, THERE(schedules_get)},
     {HTTP_POST, "/api/v1/report-schedules", ROLE_OPERATOR, CHANGES, THERE(schedules_post)},
-    {HTTP_PUT, "/api/v1/report-schedules/{id}", ROLE_OPERATOR, CHANGES, THERE(schedule_put)},
+    {HTTP_POST, "/api/v1/report-schedules/{id}", ROLE_OPERATOR, CHANGES, THERE(schedule_post)},
     {HTTP_DELETE, "/api/v1/report-schedules/{id}", ROLE_OPERATOR, CHANGES, THERE(schedule_delete)},
 
     {HTTP_GET, "/api/v1/retention", ROLE_ADMIN, READS, THERE(retention_get)},
     {HTTP_POST, "/api/v1/retention", ROLE_ADMIN, CHANGES, THERE(retention_post)},
     {HTTP_GET, "/api/v1/retention/preview", ROLE_ADMIN, READS, THERE(retention_preview_get)},
-
-    {HTTP_GET, "/api/v1/recipients", ROLE_ADMIN, READS, THERE(recipients_get)},
-    {HTTP_POST, "/api/v1/recipients", ROLE_ADMIN, CHANGES, THERE(recipients_post)},
-    {HTTP_PUT, "/api/v1/recipients/{id}", ROLE_ADMIN, CHANGES, THERE(recipient_put)},
-    {HTTP_DELETE, "/api/v1/recipients/{id}", ROLE_ADMIN, CHANGES, THERE(recipient_delete)},
-    {HTTP_POST, "/api/v1/recipients/{id}/test", ROLE_ADMIN, CHANGES, THERE(recipient_test_post)},
-    {HTTP_GET, "/api/v1/deliveries", ROLE_ADMIN, READS, THERE(deliveries_get)},
-    {HTTP_GET, "/api/v1/mail-server", ROLE_ADMIN, READS, THERE(mail_server_get)},
-    {HTTP_PUT, "/api/v1/mail-server", ROLE_ADMIN, CHANGES, THERE(mail_server_put)},
 
     {HTTP_GET, "/healthz", ANYBODY, READS, HERE(healthz_get)},
     {HTTP_GET, "/readyz", ANYBODY, READS, HERE(readyz_get)},

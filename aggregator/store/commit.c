@@ -215,6 +215,7 @@ static int store_rows(struct pg *pg, const char *name, const struct standing *s,
     if (rows_open(&rows, s->instance_id, batch, e) == 0 && move_cursor(pg, s, batch, e) == 0 &&
         rows_copy(&rows, pg, e) == 0 && store_gaps(pg, s, batch, commit, e) == 0 &&
         quarantine_bad(pg, name, batch, &rows, e) == 0 &&
+        targets_apply(&rows.targets, s->instance_id, pg, e) == 0 &&
         (json_array_size(rows.assets) == 0 ||
          assets_apply(pg, s->instance_id, rows.assets, e) == 0)) {
         result = apply_alerts(pg, &rows, commit, e);

@@ -32,6 +32,9 @@ static const char *const copy_sql[ROW_TABLES] = {
                          " entity, entity_id, key, flow_id, client, server, client_port,"
                          " server_port, protocol_l4, protocol, app, host, detail)"
                          " FROM STDIN (FORMAT binary)",
+    [ROWS_DEVICE] = target_device_copy_sql,
+    [ROWS_DEVICE_INTERFACE] = target_interface_copy_sql,
+    [ROWS_PROBE] = target_probe_copy_sql,
 };
 
 enum {
@@ -246,6 +249,18 @@ static int add_asset(struct rows *rows, const struct batch_record *record, struc
     return 0;
 }
 
+static int add_target(struct rows *rows, enum wire_stream stream, const struct batch_record *record,
+                      struct err *e)
+{
+    const struct target_copies copies = {.device = &rows->copies[ROWS_DEVICE],
+                                         .interface = &rows->copies[ROWS_DEVICE_INTERFACE],
+                                         .probe = &rows->copies[ROWS_PROBE]};
+    const struct target_origin origin = {
+        .instance_id = rows->instance_id, .epoch = rows->epoch, .seq = record->seq};
+    return stream == STREAM_SNMP ? targets_add_device(&rows->targets, &copies, &origin, record, e)
+                                 : targets_add_probe(&rows->targets, &copies, &origin, record, e);
+}
+
 static int add_record(struct rows *rows, enum wire_stream stream, const struct batch_record *record,
                       struct err *e)
 {
@@ -255,7 +270,7 @@ static int add_record(struct rows *rows, enum wire_stream stream, const struct b
     case STREAM_FLOW: return add_flow(rows, record, e);
     case STREAM_ASSET: return add_asset(rows, record, e);
     case STREAM_SNMP:
-    case STREAM_PROBE: break;
+    case STREAM_PROBE: return add_target(rows, stream, record, e);
     }
     return err_set(e, ERR_PARSE, "stream %u", (unsigned)stream);
 }
@@ -315,6 +330,7 @@ void rows_close(struct rows *rows)
         copy_done(&rows->copies[i]);
     }
     json_decref(rows->assets);
+    targets_done(&rows->targets);
     free(rows->alerts);
     free(rows->bad);
     *rows = (struct rows){0};

@@ -8,6 +8,7 @@
 #include "aggregator/store/batch.h"
 #include "aggregator/store/copy.h"
 #include "aggregator/store/pg.h"
+#include "aggregator/store/targets.h"
 #include "common/wire/alerts.h"
 
 #include <jansson.h>
@@ -19,6 +20,9 @@ enum row_table {
     ROWS_APP,
     ROWS_HOST,
     ROWS_ALERT_EVENT,
+    ROWS_DEVICE,
+    ROWS_DEVICE_INTERFACE,
+    ROWS_PROBE,
     ROW_TABLES,
 };
 
@@ -38,7 +42,8 @@ struct rows {
     struct copy copies[ROW_TABLES];
     struct row_alert *alerts; /* for the alert table, in order */
     unsigned alert_count;
-    json_t *assets; /* rows of asset_row, in order; NULL in other streams */
+    json_t *assets;         /* rows of asset_row, in order; NULL in other streams */
+    struct targets targets; /* rows of state of devices and probes */
     struct bad_record *bad;
     unsigned bad_count;
     unsigned stored; /* records that became rows */

@@ -37,6 +37,8 @@ class Contract:
         if "oneOf" in schema:
             fitting = [one for one in schema["oneOf"] if not self.faults(value, one)]
             return [] if len(fitting) == 1 else [f"{at}: fits {len(fitting)} of oneOf"]
+        if "allOf" in schema:
+            return [fault for one in schema["allOf"] for fault in self.faults(value, one, at)]
         kinds = schema.get("type", [])
         kinds = [kinds] if isinstance(kinds, str) else kinds
         if kinds and not any(is_a(value, kind) for kind in kinds):

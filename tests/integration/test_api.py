@@ -43,8 +43,6 @@ def signed_in(lab, user):
 
 SCHEDULE = {"name": "Daily", "scope": "fleet", "rhythm": "daily", "hour": 6, "time_zone": "UTC",
             "keep": 3}
-RECIPIENT = {"name": "Night shift", "type": "webhook", "address": "http://127.0.0.1:9/hook",
-             "min_severity": "emergency", "enabled": False}
 # What is asked of each operation: (query, body, expected status).
 CALLS = {
     ("POST", "/api/v1/session"): ("", {"user": "viewer", "password": PASSWORD}, 200),
@@ -73,6 +71,12 @@ CALLS = {
              "body": {"action": "deny", "server_ports": ["23"]}}, 200),
     ("GET", "/api/v1/config/{section}/{id}/history"): ("", None, 200),
     ("DELETE", "/api/v1/config/{section}/{id}"): ("", None, 204),
+    ("GET", "/api/v1/snmp/devices"): ("", None, 200),
+    ("GET", "/api/v1/snmp/devices/{name}/{device}"): ("", None, 404),
+    ("GET", "/api/v1/snmp/devices/{name}/{device}/series"): ("?interface=eth0", None, 200),
+    ("GET", "/api/v1/snmp/interfaces"): ("?limit=5", None, 200),
+    ("GET", "/api/v1/probes"): ("", None, 200),
+    ("GET", "/api/v1/probes/{name}/{probe}/series"): ("?step_s=60", None, 200),
     ("GET", "/api/v1/users"): ("", None, 200),
     ("POST", "/api/v1/users"): ("", {"user": "new", "password": PASSWORD, "role": "viewer"}, 201),
     ("GET", "/api/v1/reports"): ("?limit=5", None, 200),
@@ -81,20 +85,11 @@ CALLS = {
     ("DELETE", "/api/v1/reports/{id}"): ("", None, 204),
     ("GET", "/api/v1/report-schedules"): ("", None, 200),
     ("POST", "/api/v1/report-schedules"): ("", {**SCHEDULE, "name": "Another"}, 201),
-    ("PUT", "/api/v1/report-schedules/{id}"): ("", SCHEDULE, 200),
+    ("POST", "/api/v1/report-schedules/{id}"): ("", SCHEDULE, 200),
     ("DELETE", "/api/v1/report-schedules/{id}"): ("", None, 204),
     ("GET", "/api/v1/retention"): ("", None, 200),
     ("POST", "/api/v1/retention"): ("", {"kind": "flow", "days": 900}, 204),
     ("GET", "/api/v1/retention/preview"): ("?kind=flow&days=900", None, 200),
-    ("GET", "/api/v1/recipients"): ("", None, 200),
-    ("POST", "/api/v1/recipients"): ("", {**RECIPIENT, "name": "Another"}, 201),
-    ("PUT", "/api/v1/recipients/{id}"): ("", RECIPIENT, 200),
-    ("DELETE", "/api/v1/recipients/{id}"): ("", None, 204),
-    ("POST", "/api/v1/recipients/{id}/test"): ("", {}, 202),
-    ("GET", "/api/v1/deliveries"): ("?limit=5", None, 200),
-    ("GET", "/api/v1/mail-server"): ("", None, 200),
-    ("PUT", "/api/v1/mail-server"): ("", {"host": "127.0.0.1", "port": 9, "security": "none",
-                                          "sender": "picket@example.net"}, 200),
     ("GET", "/healthz"): ("", None, 200),
     ("GET", "/readyz"): ("", None, 200),
 }
@@ -103,8 +98,7 @@ OTHERS = {("GET", "/metrics"), ("GET", "/api/v1/live"), ("GET", "/api/v1/reports
           ("GET", "/api/v1/assets.csv")}
 # What makes the row that {id} of a path stands for.
 MADE_BY = {"reports": ("/reports", {"scope": "fleet", "period": "day", "time_zone": "UTC"}),
-           "report-schedules": ("/report-schedules", SCHEDULE),
-           "recipients": ("/recipients", RECIPIENT)}
+           "report-schedules": ("/report-schedules", SCHEDULE)}
 
 
 def made_id(api, path):
@@ -124,6 +118,7 @@ def path_of(path, method="GET"):
     """The instance that reading asks for stays; the one that is revoked was made for it. The first
     item of the configuration is the one that CALLS makes, changes and deletes."""
     path = path.replace("{section}", "acl").replace("{id}", "1")
+    path = path.replace("{device}", "1").replace("{probe}", "1")  # nobody has polled these
     return path.replace("{name}", "gone-1" if method == "DELETE" else "pisa-1")
 
 
