@@ -19,6 +19,14 @@ export const router = createRouter({
     },
     { path: "/alerts", name: "alerts", component: () => import("@/pages/AlertsPage.vue") },
     { path: "/reports", name: "reports", component: () => import("@/pages/ReportsPage.vue") },
+    { path: "/snmp", name: "devices", component: () => import("@/pages/DevicesPage.vue") },
+    {
+      path: "/snmp/:instance/:device",
+      name: "device",
+      component: () => import("@/pages/DevicePage.vue"),
+      props: true,
+    },
+    { path: "/probes", name: "probes", component: () => import("@/pages/ProbesPage.vue") },
     { path: "/settings", name: "settings", component: () => import("@/pages/SettingsPage.vue") },
     {
       path: "/login",

@@ -22,7 +22,7 @@ const TEXT: [string, string][] = [
   ["on-accent", "accent"], ["ink", "accent-soft"], ["muted", "accent-soft"],
   ...["ok", "warn", "high", "bad", "info", "off"].flatMap((c): [string, string][] => [[c, `${c}-soft`], [c, "panel"]]),
 ];
-const LINES: [string, string][] = [["control", "panel"], ["control", "bg"], ["control", "raised"], ["series", "panel"]];
+const LINES: [string, string][] = [["control", "panel"], ["control", "bg"], ["control", "raised"], ["series", "panel"], ["series-2", "panel"]];
 
 describe.each([["light", 0], ["dark", 1]] as const)("palette, %s", (_, side) => {
   const hex = (name: string) => tokens.get(name)![side];

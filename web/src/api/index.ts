@@ -8,8 +8,6 @@ import type {
   FlowRow,
   NewConfigItem,
   NewInstance,
-  NewMailServer,
-  NewRecipient,
   NewReport,
   NewSchedule,
   NewUser,
@@ -46,12 +44,6 @@ export const getTop = (
   query: { kind: "hosts" | "apps"; from_ms: number; to_ms: number; limit?: number },
   signal?: Signal,
 ) => call("get", "/api/v1/instances/{name}/top", { path: { name }, query, signal });
-
-export const getQuality = (
-  name: string,
-  query: { from_ms: number; to_ms: number; limit?: number },
-  signal?: Signal,
-) => call("get", "/api/v1/instances/{name}/quality", { path: { name }, query, signal });
 
 async function askFlows(
   name: string,
@@ -96,6 +88,27 @@ export const deleteConfig = (section: string, id: string) =>
 export const getConfigHistory = (section: string, id: string, signal?: Signal) =>
   call("get", "/api/v1/config/{section}/{id}/history", { path: { section, id }, signal });
 
+export const getDevices = (site: string, signal?: Signal) =>
+  call("get", "/api/v1/snmp/devices", { query: { site: site || undefined }, signal });
+export const getDevice = (name: string, device: string, signal?: Signal) =>
+  call("get", "/api/v1/snmp/devices/{name}/{device}", { path: { name, device }, signal });
+export const getDeviceSeries = (
+  name: string,
+  device: string,
+  query: { interface?: string; from_ms: number; to_ms: number },
+  signal?: Signal,
+) => call("get", "/api/v1/snmp/devices/{name}/{device}/series", { path: { name, device }, query, signal });
+export const getFullest = (site: string, limit: number, signal?: Signal) =>
+  call("get", "/api/v1/snmp/interfaces", { query: { site: site || undefined, limit }, signal });
+export const getProbes = (site: string, signal?: Signal) =>
+  call("get", "/api/v1/probes", { query: { site: site || undefined }, signal });
+export const getProbeSeries = (
+  name: string,
+  probe: string,
+  query: { from_ms: number; to_ms: number },
+  signal?: Signal,
+) => call("get", "/api/v1/probes/{name}/{probe}/series", { path: { name, probe }, query, signal });
+
 export const addInstance = (body: NewInstance) => call("post", "/api/v1/instances", { body });
 export const revokeInstance = (name: string) =>
   call("delete", "/api/v1/instances/{name}", { path: { name } });
@@ -114,7 +127,7 @@ export const getSchedules = (signal?: Signal) =>
 export const addSchedule = (body: NewSchedule) =>
   call("post", "/api/v1/report-schedules", { body });
 export const setSchedule = (id: string, body: NewSchedule) =>
-  call("put", "/api/v1/report-schedules/{id}", { path: { id }, body });
+  call("post", "/api/v1/report-schedules/{id}", { path: { id }, body });
 export const deleteSchedule = (id: string) =>
   call("delete", "/api/v1/report-schedules/{id}", { path: { id } });
 
@@ -124,22 +137,6 @@ export const previewRetention = (
   signal?: Signal,
 ) => call("get", "/api/v1/retention/preview", { query, signal });
 export const setRetention = (body: RetentionLimits) => call("post", "/api/v1/retention", { body });
-
-export const getRecipients = (signal?: Signal) => call("get", "/api/v1/recipients", { signal });
-export const addRecipient = (body: NewRecipient) => call("post", "/api/v1/recipients", { body });
-export const setRecipient = (id: string, body: NewRecipient) =>
-  call("put", "/api/v1/recipients/{id}", { path: { id }, body });
-export const deleteRecipient = (id: string) =>
-  call("delete", "/api/v1/recipients/{id}", { path: { id } });
-export const testRecipient = (id: string) =>
-  call("post", "/api/v1/recipients/{id}/test", { path: { id }, body: {} });
-export const getDeliveries = (
-  query: { recipient?: number; cursor?: number; limit?: number },
-  signal?: Signal,
-) => call("get", "/api/v1/deliveries", { query, signal });
-export const getMailServer = (signal?: Signal) => call("get", "/api/v1/mail-server", { signal });
-export const setMailServer = (body: NewMailServer) => call("put", "/api/v1/mail-server", { body });
-export const getAlertKinds = (signal?: Signal) => call("get", "/api/v1/alert-kinds", { signal });
 
 /** The live channel of this origin. */
 export function makeLive(options: Omit<LiveOptions, "open">): Live {

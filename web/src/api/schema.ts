@@ -359,6 +359,124 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/snmp/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Devices polled over SNMP, by name, and those that wait for their first poll. */
+        get: operations["deviceList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/snmp/devices/{name}/{device}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["parameters"]["Name"];
+                /** @description Id of its item in section snmp. */
+                device: components["parameters"]["Device"];
+            };
+            cookie?: never;
+        };
+        /** One device as one instance sees it, with its interfaces and neighbours. */
+        get: operations["deviceGet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/snmp/devices/{name}/{device}/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["parameters"]["Name"];
+                /** @description Id of its item in section snmp. */
+                device: components["parameters"]["Device"];
+            };
+            cookie?: never;
+        };
+        /**
+         * What was measured of a device, or with `interface` of one of its interfaces.
+         * @description Means over the polls that end in each step. A step without a poll has no point. Points of an
+         *     interface have `in_bps` to `use_ratio`, those of a device `cpu_ratio` to `up_ratio`.
+         *
+         */
+        get: operations["deviceSeries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/snmp/interfaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The fullest interfaces of all devices. */
+        get: operations["interfaceTop"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/probes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Active probes, by name, and those that wait for their first run. */
+        get: operations["probeList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/probes/{name}/{probe}/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["parameters"]["Name"];
+                probe: string;
+            };
+            cookie?: never;
+        };
+        /** Times and availability of a probe. */
+        get: operations["probeSeries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -462,9 +580,9 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
+        put?: never;
         /** Changes a schedule as a whole (operator). */
-        put: operations["scheduleSet"];
-        post?: never;
+        post: operations["scheduleSet"];
         /** Deletes a schedule; the reports that it made stay (operator). */
         delete: operations["scheduleDelete"];
         options?: never;
@@ -505,105 +623,6 @@ export interface paths {
         /** What would be dropped now under these limits (admin). */
         get: operations["retentionPreview"];
         put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/recipients": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Who is told of alerts, by name (admin). */
-        get: operations["recipientList"];
-        put?: never;
-        /** Adds a recipient (admin). */
-        post: operations["recipientAdd"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/recipients/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: components["parameters"]["Id"];
-            };
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Changes a recipient as a whole (admin).
-         * @description A secret that is left out stays, unless the address changes; "" takes it away.
-         *
-         */
-        put: operations["recipientSet"];
-        post?: never;
-        /** Deletes a recipient with its part of the log; what waits for it is not sent (admin). */
-        delete: operations["recipientDelete"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/recipients/{id}/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: components["parameters"]["Id"];
-            };
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Sends a test message, once (admin). */
-        post: operations["recipientTest"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/deliveries": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What was sent and what became of it, the newest first; 90 days (admin). */
-        get: operations["deliveryList"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/mail-server": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The mail server that e-mail goes through (admin). */
-        get: operations["mailServerGet"];
-        /**
-         * Sets the mail server (admin).
-         * @description A password that is left out stays, unless host or login change.
-         */
-        put: operations["mailServerSet"];
         post?: never;
         delete?: never;
         options?: never;
@@ -841,102 +860,6 @@ export interface components {
             exact: boolean;
             /** Format: int64 */
             bytes: number;
-        };
-        /** @enum {string} */
-        RecipientType: "email" | "webhook";
-        Words: string[];
-        NewRecipient: {
-            name: string;
-            type: components["schemas"]["RecipientType"];
-            /** @description Of e-mail, or a URL of http or https. */
-            address: string;
-            /** @description Webhook: key of the signature, at least 8 bytes; write-only. */
-            secret?: string;
-            min_severity: components["schemas"]["Severity"];
-            /** @description Empty: all. */
-            families?: components["schemas"]["Words"];
-            /** @description Empty: all, and the centre's own alerts. */
-            sites?: components["schemas"]["Words"];
-            /**
-             * @description Tell the end of alerts
-             * @default true
-             */
-            recovery: boolean;
-            /** @default true */
-            enabled: boolean;
-        };
-        Recipient: {
-            id: string;
-            name: string;
-            type: components["schemas"]["RecipientType"];
-            address: string;
-            has_secret: boolean;
-            min_severity: components["schemas"]["Severity"];
-            families: components["schemas"]["Words"];
-            sites: components["schemas"]["Words"];
-            recovery: boolean;
-            enabled: boolean;
-            created_by: string;
-            /** Format: int64 */
-            created_ms: number;
-        };
-        /**
-         * @description dead: given up after 12 tries, a test after one.
-         * @enum {string}
-         */
-        DeliveryState: "waiting" | "sent" | "dead";
-        Delivery: {
-            id: string;
-            /** @description The same on every try: X-Picket-Delivery, and part of the Message-ID. */
-            key: string;
-            recipient_id: string;
-            /** @description Name. */
-            recipient: string;
-            type: components["schemas"]["RecipientType"];
-            test: boolean;
-            /** @description Changes of alerts in this message. */
-            alerts: number;
-            subject: string;
-            state: components["schemas"]["DeliveryState"];
-            tries: number;
-            /** @description Of the last try. */
-            error: string | null;
-            /** Format: int64 */
-            created_ms: number;
-            /** Format: int64 */
-            sent_ms: number | null;
-            /**
-             * Format: int64
-             * @description When it is tried next.
-             */
-            next_ms: number | null;
-        };
-        /** @enum {string} */
-        MailSecurity: "starttls" | "tls" | "none";
-        NewMailServer: {
-            host: string;
-            port: number;
-            security: components["schemas"]["MailSecurity"];
-            /** @description Left out, none is needed. */
-            login?: string;
-            /** @description Write-only. */
-            password?: string;
-            /** @description Address of From. */
-            sender: string;
-            /** @description For links in messages; without a slash at its end. */
-            console_url?: string;
-        };
-        MailServer: {
-            host: string;
-            port: number;
-            security: components["schemas"]["MailSecurity"];
-            login: string;
-            has_password: boolean;
-            sender: string;
-            console_url: string;
-            updated_by: string;
-            /** Format: int64 */
-            updated_ms: number;
         };
         Login: {
             user: string;
@@ -1239,6 +1162,210 @@ export interface components {
                 name: string | null;
                 points: components["schemas"]["Point"][];
             }[];
+        };
+        /** @description A device as one instance sees it. */
+        Device: {
+            /** @description Null while no instance has polled it. */
+            instance: string | null;
+            site: string | null;
+            /** @description Id of its item in section snmp. */
+            device: string;
+            name: string;
+            /** @description Name or address that is asked. */
+            host: string;
+            /** @description up, timeout, refused, unknown_name, unknown_user, wrong_digest, decryption_error, wrong_level, not_in_time, no_access, fault, waiting, disabled. */
+            state: string;
+            /** @description What went wrong, for a person. */
+            error: string;
+            /**
+             * Format: int64
+             * @description Of the state.
+             */
+            since_ms: number;
+            /** Format: int64 */
+            polled_ms: number | null;
+            /**
+             * Format: int64
+             * @description The last poll that was answered whole.
+             */
+            answered_ms: number | null;
+            /** @description 1, 2 (v2c) or 3. */
+            version: number;
+            /** @description Until the next poll. */
+            interval_s: number;
+            /**
+             * Format: int64
+             * @description Of the last poll.
+             */
+            duration_ms: number;
+            /** @description Polls without an answer, in a row. */
+            failures: number;
+            sys_name: string;
+            sys_descr: string;
+            object_id: string;
+            location: string;
+            model: string;
+            serial: string;
+            uptime_s: number;
+            /** @description Null when the device does not tell. */
+            cpu_ratio: number | null;
+            /** @description Bytes. */
+            memory_used: number | null;
+            memory_total: number | null;
+            interfaces: number;
+            interfaces_up: number;
+            neighbours: number;
+            /** @description Of its fullest interface. */
+            use_ratio: number | null;
+        };
+        DeviceDetail: components["schemas"]["Device"] & {
+            interface_rows: components["schemas"]["DeviceInterface"][];
+            neighbour_rows: components["schemas"]["Neighbour"][];
+        };
+        DeviceInterface: {
+            instance: string;
+            site: string;
+            device: string;
+            device_name: string;
+            /** @description What tells it apart on its device. */
+            key: string;
+            /** @description ifIndex. */
+            index: number;
+            name: string;
+            alias: string;
+            descr: string;
+            /** @description IANAifType. */
+            type: number;
+            /** @description 1 up, 2 down, 3 testing, 0 not told. */
+            admin: number;
+            /** @description 1 up, 2 down … 7 lower layer down, 0 not told. */
+            oper: number;
+            /** Format: int64 */
+            oper_since_ms: number;
+            mac: string | null;
+            /** Format: int64 */
+            speed_bps: number | null;
+            /** @description 64, 32, or 0 without counters. */
+            counter_bits: number;
+            /**
+             * Format: int64
+             * @description Over the last span; null without rates.
+             */
+            in_bps: number | null;
+            /** Format: int64 */
+            out_bps: number | null;
+            in_pps: number | null;
+            out_pps: number | null;
+            /** @description In the span, both directions. */
+            errors: number | null;
+            discards: number | null;
+            /** Format: int64 */
+            span_ms: number | null;
+            /** @description The fuller direction over the speed. */
+            use_ratio: number | null;
+            /** Format: int64 */
+            seen_ms: number;
+        };
+        Neighbour: {
+            /** @description lldp or cdp. */
+            protocol: string;
+            /** @description The port here: an interface's key where it is one. */
+            local: string;
+            /** @description MAC, address or name. */
+            chassis: string;
+            /** @description The port there. */
+            port: string;
+            port_descr: string;
+            sys_name: string;
+            sys_descr: string;
+            /** @description Of management. */
+            address: string;
+            /** Format: int64 */
+            first_ms: number;
+            /** Format: int64 */
+            last_ms: number;
+        };
+        DevicePoint: {
+            /**
+             * Format: int64
+             * @description Begin of the step.
+             */
+            at_ms: number;
+            /** Format: int64 */
+            in_bps?: number;
+            /** Format: int64 */
+            out_bps?: number;
+            in_pps?: number;
+            out_pps?: number;
+            /** @description In the step, both directions. */
+            errors?: number;
+            discards?: number;
+            use_ratio?: number | null;
+            cpu_ratio?: number | null;
+            memory_used?: number | null;
+            memory_total?: number | null;
+            duration_ms?: number | null;
+            /** @description Polls that were answered. */
+            up_ratio?: number;
+        };
+        Probe: {
+            /** @description Null while no instance has run it. */
+            instance: string | null;
+            site: string | null;
+            /** @description Id of its item in section probe. */
+            probe: string;
+            name: string;
+            /** @description icmp, tcp or http. */
+            kind: string;
+            target: string;
+            address: string;
+            /** @description ok, timeout, refused, unknown_name, wrong_status, wrong_content, bad_certificate, fault, waiting, disabled. */
+            state: string;
+            error: string;
+            /**
+             * Format: int64
+             * @description Of being ok, or of not being ok.
+             */
+            since_ms: number;
+            /** Format: int64 */
+            ran_ms: number | null;
+            interval_s: number;
+            /** @description ICMP: mean; TCP: connect; HTTP: first byte. */
+            rtt_us: number | null;
+            jitter_us: number | null;
+            /** @description ICMP. */
+            loss_ratio: number | null;
+            name_us: number | null;
+            connect_us: number | null;
+            tls_us: number | null;
+            total_us: number | null;
+            /** @description HTTP. */
+            status: number | null;
+            /** Format: int64 */
+            cert_end_ms: number | null;
+            /** @description Runs that were ok in the last 24 hours. */
+            up_ratio: number | null;
+            /** @description The newest times, in order; null: not ok. */
+            spark_us: (number | null)[];
+        };
+        ProbePoint: {
+            /**
+             * Format: int64
+             * @description Begin of the step.
+             */
+            at_ms: number;
+            /** @description Mean. */
+            rtt_us: number | null;
+            rtt_min_us: number | null;
+            rtt_max_us: number | null;
+            jitter_us: number | null;
+            loss_ratio: number | null;
+            /** @description Runs that were ok. */
+            up_ratio: number;
+            name_us: number | null;
+            connect_us: number | null;
+            tls_us: number | null;
+            total_us: number | null;
         };
         TopRow: {
             /** @description Address or application. */
@@ -1912,6 +2039,10 @@ export interface components {
     parameters: {
         Csrf: string;
         Name: components["schemas"]["InstanceName"];
+        /** @description Id of its item in section snmp. */
+        Device: string;
+        /** @description Length of a step; lengthened so that at most 600 points come. */
+        Step: number;
         /** @description Such as `acl`, `netconf` or `policy`. */
         Section: string;
         ItemId: string;
@@ -2658,6 +2789,201 @@ export interface operations {
             404: components["responses"]["Error"];
         };
     };
+    deviceList: {
+        parameters: {
+            query?: {
+                instance?: components["schemas"]["InstanceName"];
+                site?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Device"][];
+                        next: null;
+                    };
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+        };
+    };
+    deviceGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["parameters"]["Name"];
+                /** @description Id of its item in section snmp. */
+                device: components["parameters"]["Device"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The device. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceDetail"];
+                };
+            };
+            401: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+        };
+    };
+    deviceSeries: {
+        parameters: {
+            query?: {
+                /** @description The interface's `key`. */
+                interface?: string;
+                /** @description Left out, one hour before to_ms. */
+                from_ms?: components["parameters"]["From"];
+                /** @description Left out, now. */
+                to_ms?: components["parameters"]["To"];
+                /** @description Length of a step; lengthened so that at most 600 points come. */
+                step_s?: components["parameters"]["Step"];
+            };
+            header?: never;
+            path: {
+                name: components["parameters"]["Name"];
+                /** @description Id of its item in section snmp. */
+                device: components["parameters"]["Device"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The series. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: int64 */
+                        from_ms: number;
+                        /** Format: int64 */
+                        to_ms: number;
+                        /** @description The step that was used. */
+                        step_s: number;
+                        points: components["schemas"]["DevicePoint"][];
+                    };
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+        };
+    };
+    interfaceTop: {
+        parameters: {
+            query?: {
+                site?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By the fuller direction's share of the speed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["DeviceInterface"][];
+                        next: null;
+                    };
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+        };
+    };
+    probeList: {
+        parameters: {
+            query?: {
+                instance?: components["schemas"]["InstanceName"];
+                site?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Probe"][];
+                        next: null;
+                    };
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+        };
+    };
+    probeSeries: {
+        parameters: {
+            query?: {
+                /** @description Left out, one hour before to_ms. */
+                from_ms?: components["parameters"]["From"];
+                /** @description Left out, now. */
+                to_ms?: components["parameters"]["To"];
+                /** @description Length of a step; lengthened so that at most 600 points come. */
+                step_s?: components["parameters"]["Step"];
+            };
+            header?: never;
+            path: {
+                name: components["parameters"]["Name"];
+                probe: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Means over the runs of each step. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: int64 */
+                        from_ms: number;
+                        /** Format: int64 */
+                        to_ms: number;
+                        /** @description The step that was used. */
+                        step_s: number;
+                        points: components["schemas"]["ProbePoint"][];
+                    };
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+        };
+    };
     userList: {
         parameters: {
             query?: never;
@@ -3032,240 +3358,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RetentionPreview"];
-                };
-            };
-            400: components["responses"]["Error"];
-            401: components["responses"]["Error"];
-            403: components["responses"]["Error"];
-        };
-    };
-    recipientList: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Every recipient; secrets are never told. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["Recipient"][];
-                        next: components["schemas"]["Next"];
-                    };
-                };
-            };
-            401: components["responses"]["Error"];
-            403: components["responses"]["Error"];
-        };
-    };
-    recipientAdd: {
-        parameters: {
-            query?: never;
-            header: {
-                "X-Picket-CSRF": components["parameters"]["Csrf"];
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewRecipient"];
-            };
-        };
-        responses: {
-            /** @description Added. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Recipient"];
-                };
-            };
-            400: components["responses"]["Error"];
-            401: components["responses"]["Error"];
-            403: components["responses"]["Error"];
-            409: components["responses"]["Error"];
-        };
-    };
-    recipientSet: {
-        parameters: {
-            query?: never;
-            header: {
-                "X-Picket-CSRF": components["parameters"]["Csrf"];
-            };
-            path: {
-                id: components["parameters"]["Id"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewRecipient"];
-            };
-        };
-        responses: {
-            /** @description Changed. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Recipient"];
-                };
-            };
-            400: components["responses"]["Error"];
-            401: components["responses"]["Error"];
-            403: components["responses"]["Error"];
-            404: components["responses"]["Error"];
-            409: components["responses"]["Error"];
-        };
-    };
-    recipientDelete: {
-        parameters: {
-            query?: never;
-            header: {
-                "X-Picket-CSRF": components["parameters"]["Csrf"];
-            };
-            path: {
-                id: components["parameters"]["Id"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Deleted. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            401: components["responses"]["Error"];
-            403: components["responses"]["Error"];
-            404: components["responses"]["Error"];
-        };
-    };
-    recipientTest: {
-        parameters: {
-            query?: never;
-            header: {
-                "X-Picket-CSRF": components["parameters"]["Csrf"];
-            };
-            path: {
-                id: components["parameters"]["Id"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": Record<string, never>;
-            };
-        };
-        responses: {
-            /** @description It is on its way; the log tells what became of it. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description Id in the log. */
-                        delivery: string;
-                    };
-                };
-            };
-            401: components["responses"]["Error"];
-            403: components["responses"]["Error"];
-            404: components["responses"]["Error"];
-        };
-    };
-    deliveryList: {
-        parameters: {
-            query?: {
-                /** @description Id of one recipient. */
-                recipient?: number;
-                /** @description `next` of the page before. */
-                cursor?: number;
-                limit?: components["parameters"]["Limit"];
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page of the log. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["Delivery"][];
-                        next: components["schemas"]["Next"];
-                    };
-                };
-            };
-            400: components["responses"]["Error"];
-            401: components["responses"]["Error"];
-            403: components["responses"]["Error"];
-        };
-    };
-    mailServerGet: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The server, or null when none is set. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        server: components["schemas"]["MailServer"] | null;
-                    };
-                };
-            };
-            401: components["responses"]["Error"];
-            403: components["responses"]["Error"];
-        };
-    };
-    mailServerSet: {
-        parameters: {
-            query?: never;
-            header: {
-                "X-Picket-CSRF": components["parameters"]["Csrf"];
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewMailServer"];
-            };
-        };
-        responses: {
-            /** @description Set. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        server: components["schemas"]["MailServer"];
-                    };
                 };
             };
             400: components["responses"]["Error"];

@@ -17,10 +17,8 @@ export const statusWord = (status: string) => word("status", status);
 export const entityWord = (entity: string) => word("entity", entity);
 export const alertStateWord = (state: Alert["state"]) => word("alert.state", state);
 export const retentionWord = (kind: string) => word("retention.kind", kind);
-export const qualityWord = (label: string) => word("quality", label);
-export const qualityReasonWord = (reason: string) => word("quality.short", reason);
-export const confidenceWord = (confidence: string) => word("quality.confidence", confidence);
-export const classWord = (name: string) => word("quality.class", name);
+export const deviceStateWord = (state: string) => word("device.state", state);
+export const probeStateWord = (state: string) => word("probe.state", state);
 export const roleWord = (role: string) => word("role", role);
 export const centreReasonWord = (reason: string | null) => word("centre.reason", reason ?? "start");
 /** "web_attack" for a person: "web attack". */
