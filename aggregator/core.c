@@ -5,6 +5,7 @@
 #include "aggregator/auth/seal.h"
 #include "aggregator/fleet/fleet.h"
 #include "aggregator/ingest/ingest.h"
+#include "aggregator/notify/notifier.h"
 #include "aggregator/report/runner.h"
 #include "aggregator/store/config.h"
 #include "aggregator/store/store.h"
@@ -38,7 +39,8 @@ struct core {
     char command_key[NKEY_TEXT_SIZE]; /* public */
     struct metrics metrics;
     struct store *store;
-    struct runner *runner; /* of the centre's chores: reports, retention */
+    struct runner *runner;     /* of the centre's chores: reports, retention */
+    struct notifier *notifier; /* tells people of alerts */
     struct fleet *fleet;
     struct ingest ingest;
     struct bus *bus;          /* as the core user */
@@ -255,6 +257,18 @@ static int open_store(struct core *core, struct err *e)
     return core->store != NULL ? 0 : -1;
 }
 
+static int open_notify(struct core *core, struct err *e)
+{
+    const struct notifier_options options = {
+        .conninfo = core->settings->database_url,
+        .ca_file = core->settings->notify_ca,
+        .unseal = unseal,
+        .arg = core,
+    };
+    core->notifier = notifier_open(&options, e);
+    return core->notifier != NULL ? 0 : -1;
+}
+
 /* In this order, as each is called by the ones that come after it; the threads begin last.
  */
 static int core_start(struct core *core, struct err *e)
@@ -268,7 +282,7 @@ static int core_start(struct core *core, struct err *e)
         return -1;
     }
     core->runner = runner_open(core->settings->database_url, e);
-    return core->runner != NULL ? 0 : -1;
+    return core->runner != NULL ? open_notify(core, e) : -1;
 }
 
 struct core *core_open(const struct settings *settings, struct err *e)
@@ -296,6 +310,10 @@ void core_close(struct core *core)
     fleet_stop(core->fleet);
     if (!store_close(core->store, STORE_CLOSE_MS)) {
         log_warn(NULL, "PostgreSQL does not answer: ending without it; agents send again");
+        _exit(0);
+    }
+    if (!notifier_close(core->notifier, CHORES_CLOSE_MS)) {
+        log_info(NULL, "ending in the middle of a notification: it goes out after the next start");
         _exit(0);
     }
     if (!runner_close(core->runner, CHORES_CLOSE_MS)) {

@@ -115,6 +115,12 @@ static const struct conf_row rows[] = {
      .fallback = "false",
      .help =
          "Lets the console be served beyond this machine without TLS, for a proxy that adds it."},
+    {.key = "notify.ca",
+     .type = CONF_TEXT,
+     .offset = AT(notify_ca),
+     .fallback = "",
+     .help = "PEM file of the authorities that signed the certificates of mail servers and "
+             "webhook receivers; empty: the system's."},
     {.key = "log.level",
      .type = CONF_TEXT,
      .offset = AT(log_level),

@@ -18,6 +18,7 @@ struct settings {
     char *http_web;
     char *http_cert;
     char *http_key;
+    char *notify_ca; /* for mail servers and webhooks; "": the system's */
     bool http_allow_plain;
     char *log_level;
 };

@@ -58,13 +58,25 @@ struct http_response *report_delete(struct call *call, struct pg *pg, struct err
 /* schedules.c */
 struct http_response *schedules_get(struct call *call, struct pg *pg, struct err *e);
 struct http_response *schedules_post(struct call *call, struct pg *pg, struct err *e);
-struct http_response *schedule_post(struct call *call, struct pg *pg, struct err *e);
+struct http_response *schedule_put(struct call *call, struct pg *pg, struct err *e);
 struct http_response *schedule_delete(struct call *call, struct pg *pg, struct err *e);
 
 /* retention.c */
 struct http_response *retention_get(struct call *call, struct pg *pg, struct err *e);
 struct http_response *retention_preview_get(struct call *call, struct pg *pg, struct err *e);
 struct http_response *retention_post(struct call *call, struct pg *pg, struct err *e);
+
+/* recipients.c */
+struct http_response *recipients_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *recipients_post(struct call *call, struct pg *pg, struct err *e);
+struct http_response *recipient_put(struct call *call, struct pg *pg, struct err *e);
+struct http_response *recipient_delete(struct call *call, struct pg *pg, struct err *e);
+struct http_response *recipient_test_post(struct call *call, struct pg *pg, struct err *e);
+
+/* deliveries.c */
+struct http_response *deliveries_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *mail_server_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *mail_server_put(struct call *call, struct pg *pg, struct err *e);
 
 /* devices.c */
 struct http_response *devices_get(struct call *call, struct pg *pg, struct err *e);

@@ -56,12 +56,21 @@ static const struct route table[] = {
     {HTTP_GET, "/api/v1/reports/{id}/html", ROLE_VIEWER, READS, THERE(report_html_get)},
     {HTTP_GET, "/api/v1/report-schedules", ROLE_VIEWER, READS, THERE(schedules_get)},
     {HTTP_POST, "/api/v1/report-schedules", ROLE_OPERATOR, CHANGES, THERE(schedules_post)},
-    {HTTP_POST, "/api/v1/report-schedules/{id}", ROLE_OPERATOR, CHANGES, THERE(schedule_post)},
+    {HTTP_PUT, "/api/v1/report-schedules/{id}", ROLE_OPERATOR, CHANGES, THERE(schedule_put)},
     {HTTP_DELETE, "/api/v1/report-schedules/{id}", ROLE_OPERATOR, CHANGES, THERE(schedule_delete)},
 
     {HTTP_GET, "/api/v1/retention", ROLE_ADMIN, READS, THERE(retention_get)},
     {HTTP_POST, "/api/v1/retention", ROLE_ADMIN, CHANGES, THERE(retention_post)},
     {HTTP_GET, "/api/v1/retention/preview", ROLE_ADMIN, READS, THERE(retention_preview_get)},
+
+    {HTTP_GET, "/api/v1/recipients", ROLE_ADMIN, READS, THERE(recipients_get)},
+    {HTTP_POST, "/api/v1/recipients", ROLE_ADMIN, CHANGES, THERE(recipients_post)},
+    {HTTP_PUT, "/api/v1/recipients/{id}", ROLE_ADMIN, CHANGES, THERE(recipient_put)},
+    {HTTP_DELETE, "/api/v1/recipients/{id}", ROLE_ADMIN, CHANGES, THERE(recipient_delete)},
+    {HTTP_POST, "/api/v1/recipients/{id}/test", ROLE_ADMIN, CHANGES, THERE(recipient_test_post)},
+    {HTTP_GET, "/api/v1/deliveries", ROLE_ADMIN, READS, THERE(deliveries_get)},
+    {HTTP_GET, "/api/v1/mail-server", ROLE_ADMIN, READS, THERE(mail_server_get)},
+    {HTTP_PUT, "/api/v1/mail-server", ROLE_ADMIN, CHANGES, THERE(mail_server_put)},
 
     {HTTP_GET, "/healthz", ANYBODY, READS, HERE(healthz_get)},
     {HTTP_GET, "/readyz", ANYBODY, READS, HERE(readyz_get)},

@@ -174,7 +174,7 @@ struct http_response *schedules_post(struct call *call, struct pg *pg, struct er
     return take(call, pg, 0, e);
 }
 
-struct http_response *schedule_post(struct call *call, struct pg *pg, struct err *e)
+struct http_response *schedule_put(struct call *call, struct pg *pg, struct err *e)
 {
     int64_t id = call_id(call);
     return id != 0 ? take(call, pg, id, e) : http_response_error(&fault_unknown_schedule);

@@ -21,20 +21,35 @@
     " coalesce((extract(epoch FROM a.released_at) * 1000)::bigint, 0), a.count, a.score"           \
     " FROM row a LEFT JOIN instance i ON i.id = a.instance_id"
 
+/*
+ * Into the outbox, in the same statement as the change: a beginning once, an event that repeats
+ * once an hour, an end when its beginning was told. Without recipients there is nobody to tell.
+ */
+#define BEGAN_SQL                                                                                  \
+    ", told AS (INSERT INTO notify_outbox (alert_id, change, bucket) SELECT id, 'began',"          \
+    " CASE state WHEN 'event' THEN floor(extract(epoch FROM last_at) / 3600)::bigint ELSE 0 END"   \
+    " FROM row WHERE (state = 'event' OR count = 1)"                                               \
+    " AND EXISTS (SELECT FROM recipient WHERE enabled)"                                            \
+    " ON CONFLICT DO NOTHING RETURNING pg_notify('notify', '')) "
+#define ENDED_SQL                                                                                  \
+    ", told AS (INSERT INTO notify_outbox (alert_id, change, bucket) SELECT id, 'ended', 0"        \
+    " FROM row WHERE EXISTS (SELECT FROM notify_outbox o WHERE o.alert_id = row.id)"               \
+    " ON CONFLICT DO NOTHING RETURNING pg_notify('notify', '')) "
+
 static const char begin_sql[] =
     "WITH row AS (INSERT INTO alert (" ALERT_COLUMNS ") VALUES (" ALERT_VALUES ")"
     " ON CONFLICT (coalesce(instance_id, 0), kind, entity, entity_id, key, state)"
     " WHERE state IN ('engaged', 'event')"
     " DO UPDATE SET last_at = greatest(alert.last_at, excluded.last_at),"
     " count = alert.count + 1, score = excluded.score, detail = excluded.detail"
-    " RETURNING *) " ALERT_ROW;
+    " RETURNING *)" BEGAN_SQL ALERT_ROW;
 
 static const char end_sql[] =
     "WITH row AS (UPDATE alert SET state = 'released', released_at = $5::timestamptz,"
     " last_at = greatest(last_at, $5::timestamptz)"
     " WHERE coalesce(instance_id, 0) = coalesce($6::int, 0) AND kind = $1::smallint"
     " AND entity = $2::smallint AND entity_id = $3 AND key = $4 AND state = 'engaged'"
-    " RETURNING *) " ALERT_ROW;
+    " RETURNING *)" ENDED_SQL ALERT_ROW;
 
 static const char ended_sql[] =
     "WITH row AS (INSERT INTO alert (" ALERT_COLUMNS ", released_at) VALUES (" ALERT_VALUES

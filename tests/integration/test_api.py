@@ -43,6 +43,8 @@ def signed_in(lab, user):
 
 SCHEDULE = {"name": "Daily", "scope": "fleet", "rhythm": "daily", "hour": 6, "time_zone": "UTC",
             "keep": 3}
+RECIPIENT = {"name": "Night shift", "type": "webhook", "address": "http://127.0.0.1:9/hook",
+             "min_severity": "emergency", "enabled": False}
 # What is asked of each operation: (query, body, expected status).
 CALLS = {
     ("POST", "/api/v1/session"): ("", {"user": "viewer", "password": PASSWORD}, 200),
@@ -85,11 +87,20 @@ CALLS = {
     ("DELETE", "/api/v1/reports/{id}"): ("", None, 204),
     ("GET", "/api/v1/report-schedules"): ("", None, 200),
     ("POST", "/api/v1/report-schedules"): ("", {**SCHEDULE, "name": "Another"}, 201),
-    ("POST", "/api/v1/report-schedules/{id}"): ("", SCHEDULE, 200),
+    ("PUT", "/api/v1/report-schedules/{id}"): ("", SCHEDULE, 200),
     ("DELETE", "/api/v1/report-schedules/{id}"): ("", None, 204),
     ("GET", "/api/v1/retention"): ("", None, 200),
     ("POST", "/api/v1/retention"): ("", {"kind": "flow", "days": 900}, 204),
     ("GET", "/api/v1/retention/preview"): ("?kind=flow&days=900", None, 200),
+    ("GET", "/api/v1/recipients"): ("", None, 200),
+    ("POST", "/api/v1/recipients"): ("", {**RECIPIENT, "name": "Another"}, 201),
+    ("PUT", "/api/v1/recipients/{id}"): ("", RECIPIENT, 200),
+    ("DELETE", "/api/v1/recipients/{id}"): ("", None, 204),
+    ("POST", "/api/v1/recipients/{id}/test"): ("", {}, 202),
+    ("GET", "/api/v1/deliveries"): ("?limit=5", None, 200),
+    ("GET", "/api/v1/mail-server"): ("", None, 200),
+    ("PUT", "/api/v1/mail-server"): ("", {"host": "127.0.0.1", "port": 9, "security": "none",
+                                          "sender": "picket@example.net"}, 200),
     ("GET", "/healthz"): ("", None, 200),
     ("GET", "/readyz"): ("", None, 200),
 }
@@ -98,7 +109,8 @@ OTHERS = {("GET", "/metrics"), ("GET", "/api/v1/live"), ("GET", "/api/v1/reports
           ("GET", "/api/v1/assets.csv")}
 # What makes the row that {id} of a path stands for.
 MADE_BY = {"reports": ("/reports", {"scope": "fleet", "period": "day", "time_zone": "UTC"}),
-           "report-schedules": ("/report-schedules", SCHEDULE)}
+           "report-schedules": ("/report-schedules", SCHEDULE),
+           "recipients": ("/recipients", RECIPIENT)}
 
 
 def made_id(api, path):

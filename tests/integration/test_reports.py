@@ -128,6 +128,26 @@ def test_the_numbers_of_the_last_hour_equal_sql_over_the_raw_rows(site, scope, w
         assert values["quality.rtt_client_p50"] == rtt[(len(rtt) - 1) // 2][0]
 
 
+def test_scores_are_those_of_the_worse_direction_of_each_flow(site):
+    """Worked out in Python from the raw rows, record by record."""
+    report, _, text = make(site, scope="fleet", period="hour")
+    values = Numbers(text).values
+    flows = {}
+    for key, c2s, s2c in site.sql(
+            "SELECT (instance_id, epoch, flow_id, client, server)::text, score_c2s, score_s2c"
+            " FROM flow WHERE quality_class IS NOT NULL AND"
+            + IN.format("last_at"), ids(site, "true"), *period(report)):
+        ways = flows.setdefault(key, ([], []))
+        ways[0].extend([c2s] if c2s is not None else [])
+        ways[1].extend([s2c] if s2c is not None else [])
+    scores = sorted(min(sum(way) / len(way) for way in ways if way)
+                    for ways in flows.values() if any(ways))
+    assert scores
+    judged = sum(values[f"quality.{label}"] for label in ("excellent", "good", "fair", "poor"))
+    assert judged == len(scores)
+    assert abs(values["quality.p50"] - scores[(len(scores) - 1) // 2]) <= 0.5
+
+
 def test_alerts_are_counted_as_the_table_has_them(site):
     report, _, text = make(site, scope="fleet", period="hour")
     values = Numbers(text).values
@@ -291,7 +311,8 @@ def test_a_schedule_is_changed_switched_off_and_deleted(site):
     with pytest.raises(Refused) as refused:
         site.api.post("/report-schedules", wish)
     assert (refused.value.status, refused.value.body["error"]["field"]) == (409, "name")
-    changed = site.api.post(f"/report-schedules/{made['id']}", {**wish, "hour": 8, "enabled": False})
+    changed = site.api.call("PUT", f"/api/v1/report-schedules/{made['id']}",
+                            {**wish, "hour": 8, "enabled": False})[0]
     assert (changed["hour"], changed["enabled"], changed["id"]) == (8, False, made["id"])
     site.sql("UPDATE report_schedule SET next_at = now() - interval '1 s' WHERE name = 'Weekly'"
              " RETURNING id")

@@ -36,7 +36,7 @@ describe("texts", () => {
       const found = new RegExp(`\\b${name}: ((?:"\\w+"(?: \\| )?)+);`).exec(schema);
       return [...(found?.[1] ?? "").matchAll(/"(\w+)"/g)].map((m) => m[1]);
     };
-    const families = { State: "state", Cause: "cause", Reason: "reason", Severity: "severity", FlowStatus: "status", Role: "role", ReportState: "report.state", ScheduleRhythm: "schedules.rhythm" };
+    const families = { State: "state", Cause: "cause", Reason: "reason", Severity: "severity", FlowStatus: "status", Role: "role", ReportState: "report.state", DeliveryState: "delivery.state", MailSecurity: "mail.security", ScheduleRhythm: "schedules.rhythm" };
     for (const [name, prefix] of Object.entries(families)) {
       expect(codes(name).length, name).toBeGreaterThan(2);
       for (const code of codes(name)) expect(keys).toContain(`${prefix}.${code}`);

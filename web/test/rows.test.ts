@@ -3,6 +3,7 @@ import { ref, shallowRef } from "vue";
 import { hostOf, seen, who } from "../src/lib/alertText";
 import { applyAlerts, patchAlerts } from "../src/lib/alerts";
 import { appName, heldRows, present, rttOf } from "../src/lib/flows";
+import { labelOf, qualityText, reasonText } from "../src/lib/quality";
 import { heldOrder, useStableOrder } from "../src/lib/order";
 import { makeAlert, makeFlow } from "./make";
 
@@ -47,6 +48,27 @@ describe("live flows", () => {
   it("know no round trip without a handshake", () => {
     expect(rttOf(makeFlow({ rtt_client_us: 0, rtt_server_us: null }))).toBe(null);
     expect(rttOf(makeFlow({ rtt_client_us: 300, rtt_server_us: 700 }))).toBe(1000);
+  });
+});
+
+describe("quality", () => {
+  const bad = { label: "poor", confidence: "medium", score: 30, worst: 30, reason: "loss", value: 31, of: 174 } as const;
+  it("says what decided with its numbers", () => {
+    expect(reasonText(bad)).toBe("31 of 174 segments were lost or sent again (18\u00a0%).");
+    expect(reasonText({ ...bad, reason: "rtt", value: 101_200, of: 0 })).toBe("The round trip takes 101\u00a0ms.");
+    expect(reasonText({ ...bad, reason: "zero_window", value: 400, of: 1700 })).toBe("The receiver had no room for 400\u00a0ms of 1.7\u00a0s.");
+    expect(reasonText({ label: "excellent", confidence: "high", score: 100, worst: 100 })).toBe("Nothing to fault.");
+    expect(reasonText({ label: "none", confidence: "none" })).toBe("Too little was seen to say.");
+  });
+  it("draws the borders of labels where the centre does", () => {
+    expect([80, 79, 60, 59, 31, 30, 0, null].map(labelOf)).toEqual(["excellent", "good", "good", "fair", "fair", "poor", "poor", "none"]);
+  });
+  it("tells both directions", () => {
+    const quality = { class: "web", profile: 1, c2s: { label: "none", confidence: "none" }, s2c: bad } as const;
+    expect(qualityText(makeFlow({ quality }))).toBe(
+      "Client to server: Not judged. Too little was seen to say.\nServer to client: Poor 30. 31 of 174 segments were lost or sent again (18\u00a0%).",
+    );
+    expect(qualityText(makeFlow({}))).toBe("");
   });
 });
 

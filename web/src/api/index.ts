@@ -8,6 +8,8 @@ import type {
   FlowRow,
   NewConfigItem,
   NewInstance,
+  NewMailServer,
+  NewRecipient,
   NewReport,
   NewSchedule,
   NewUser,
@@ -44,6 +46,12 @@ export const getTop = (
   query: { kind: "hosts" | "apps"; from_ms: number; to_ms: number; limit?: number },
   signal?: Signal,
 ) => call("get", "/api/v1/instances/{name}/top", { path: { name }, query, signal });
+
+export const getQuality = (
+  name: string,
+  query: { from_ms: number; to_ms: number; limit?: number },
+  signal?: Signal,
+) => call("get", "/api/v1/instances/{name}/quality", { path: { name }, query, signal });
 
 async function askFlows(
   name: string,
@@ -127,7 +135,7 @@ export const getSchedules = (signal?: Signal) =>
 export const addSchedule = (body: NewSchedule) =>
   call("post", "/api/v1/report-schedules", { body });
 export const setSchedule = (id: string, body: NewSchedule) =>
-  call("post", "/api/v1/report-schedules/{id}", { path: { id }, body });
+  call("put", "/api/v1/report-schedules/{id}", { path: { id }, body });
 export const deleteSchedule = (id: string) =>
   call("delete", "/api/v1/report-schedules/{id}", { path: { id } });
 
@@ -137,6 +145,22 @@ export const previewRetention = (
   signal?: Signal,
 ) => call("get", "/api/v1/retention/preview", { query, signal });
 export const setRetention = (body: RetentionLimits) => call("post", "/api/v1/retention", { body });
+
+export const getRecipients = (signal?: Signal) => call("get", "/api/v1/recipients", { signal });
+export const addRecipient = (body: NewRecipient) => call("post", "/api/v1/recipients", { body });
+export const setRecipient = (id: string, body: NewRecipient) =>
+  call("put", "/api/v1/recipients/{id}", { path: { id }, body });
+export const deleteRecipient = (id: string) =>
+  call("delete", "/api/v1/recipients/{id}", { path: { id } });
+export const testRecipient = (id: string) =>
+  call("post", "/api/v1/recipients/{id}/test", { path: { id }, body: {} });
+export const getDeliveries = (
+  query: { recipient?: number; cursor?: number; limit?: number },
+  signal?: Signal,
+) => call("get", "/api/v1/deliveries", { query, signal });
+export const getMailServer = (signal?: Signal) => call("get", "/api/v1/mail-server", { signal });
+export const setMailServer = (body: NewMailServer) => call("put", "/api/v1/mail-server", { body });
+export const getAlertKinds = (signal?: Signal) => call("get", "/api/v1/alert-kinds", { signal });
 
 /** The live channel of this origin. */
 export function makeLive(options: Omit<LiveOptions, "open">): Live {

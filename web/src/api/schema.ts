@@ -580,9 +580,9 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put?: never;
         /** Changes a schedule as a whole (operator). */
-        post: operations["scheduleSet"];
+        put: operations["scheduleSet"];
+        post?: never;
         /** Deletes a schedule; the reports that it made stay (operator). */
         delete: operations["scheduleDelete"];
         options?: never;
@@ -623,6 +623,105 @@ export interface paths {
         /** What would be dropped now under these limits (admin). */
         get: operations["retentionPreview"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recipients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is told of alerts, by name (admin). */
+        get: operations["recipientList"];
+        put?: never;
+        /** Adds a recipient (admin). */
+        post: operations["recipientAdd"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recipients/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Changes a recipient as a whole (admin).
+         * @description A secret that is left out stays, unless the address changes; "" takes it away.
+         *
+         */
+        put: operations["recipientSet"];
+        post?: never;
+        /** Deletes a recipient with its part of the log; what waits for it is not sent (admin). */
+        delete: operations["recipientDelete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recipients/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a test message, once (admin). */
+        post: operations["recipientTest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was sent and what became of it, the newest first; 90 days (admin). */
+        get: operations["deliveryList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mail-server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The mail server that e-mail goes through (admin). */
+        get: operations["mailServerGet"];
+        /**
+         * Sets the mail server (admin).
+         * @description A password that is left out stays, unless host or login change.
+         */
+        put: operations["mailServerSet"];
         post?: never;
         delete?: never;
         options?: never;
@@ -860,6 +959,102 @@ export interface components {
             exact: boolean;
             /** Format: int64 */
             bytes: number;
+        };
+        /** @enum {string} */
+        RecipientType: "email" | "webhook";
+        Words: string[];
+        NewRecipient: {
+            name: string;
+            type: components["schemas"]["RecipientType"];
+            /** @description Of e-mail, or a URL of http or https. */
+            address: string;
+            /** @description Webhook: key of the signature, at least 8 bytes; write-only. */
+            secret?: string;
+            min_severity: components["schemas"]["Severity"];
+            /** @description Empty: all. */
+            families?: components["schemas"]["Words"];
+            /** @description Empty: all, and the centre's own alerts. */
+            sites?: components["schemas"]["Words"];
+            /**
+             * @description Tell the end of alerts
+             * @default true
+             */
+            recovery: boolean;
+            /** @default true */
+            enabled: boolean;
+        };
+        Recipient: {
+            id: string;
+            name: string;
+            type: components["schemas"]["RecipientType"];
+            address: string;
+            has_secret: boolean;
+            min_severity: components["schemas"]["Severity"];
+            families: components["schemas"]["Words"];
+            sites: components["schemas"]["Words"];
+            recovery: boolean;
+            enabled: boolean;
+            created_by: string;
+            /** Format: int64 */
+            created_ms: number;
+        };
+        /**
+         * @description dead: given up after 12 tries, a test after one.
+         * @enum {string}
+         */
+        DeliveryState: "waiting" | "sent" | "dead";
+        Delivery: {
+            id: string;
+            /** @description The same on every try: X-Picket-Delivery, and part of the Message-ID. */
+            key: string;
+            recipient_id: string;
+            /** @description Name. */
+            recipient: string;
+            type: components["schemas"]["RecipientType"];
+            test: boolean;
+            /** @description Changes of alerts in this message. */
+            alerts: number;
+            subject: string;
+            state: components["schemas"]["DeliveryState"];
+            tries: number;
+            /** @description Of the last try. */
+            error: string | null;
+            /** Format: int64 */
+            created_ms: number;
+            /** Format: int64 */
+            sent_ms: number | null;
+            /**
+             * Format: int64
+             * @description When it is tried next.
+             */
+            next_ms: number | null;
+        };
+        /** @enum {string} */
+        MailSecurity: "starttls" | "tls" | "none";
+        NewMailServer: {
+            host: string;
+            port: number;
+            security: components["schemas"]["MailSecurity"];
+            /** @description Left out, none is needed. */
+            login?: string;
+            /** @description Write-only. */
+            password?: string;
+            /** @description Address of From. */
+            sender: string;
+            /** @description For links in messages; without a slash at its end. */
+            console_url?: string;
+        };
+        MailServer: {
+            host: string;
+            port: number;
+            security: components["schemas"]["MailSecurity"];
+            login: string;
+            has_password: boolean;
+            sender: string;
+            console_url: string;
+            updated_by: string;
+            /** Format: int64 */
+            updated_ms: number;
         };
         Login: {
             user: string;
@@ -3358,6 +3553,240 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RetentionPreview"];
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+        };
+    };
+    recipientList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every recipient; secrets are never told. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Recipient"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+        };
+    };
+    recipientAdd: {
+        parameters: {
+            query?: never;
+            header: {
+                "X-Picket-CSRF": components["parameters"]["Csrf"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRecipient"];
+            };
+        };
+        responses: {
+            /** @description Added. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recipient"];
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+            409: components["responses"]["Error"];
+        };
+    };
+    recipientSet: {
+        parameters: {
+            query?: never;
+            header: {
+                "X-Picket-CSRF": components["parameters"]["Csrf"];
+            };
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRecipient"];
+            };
+        };
+        responses: {
+            /** @description Changed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recipient"];
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+            409: components["responses"]["Error"];
+        };
+    };
+    recipientDelete: {
+        parameters: {
+            query?: never;
+            header: {
+                "X-Picket-CSRF": components["parameters"]["Csrf"];
+            };
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+        };
+    };
+    recipientTest: {
+        parameters: {
+            query?: never;
+            header: {
+                "X-Picket-CSRF": components["parameters"]["Csrf"];
+            };
+            path: {
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It is on its way; the log tells what became of it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Id in the log. */
+                        delivery: string;
+                    };
+                };
+            };
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+        };
+    };
+    deliveryList: {
+        parameters: {
+            query?: {
+                /** @description Id of one recipient. */
+                recipient?: number;
+                /** @description `next` of the page before. */
+                cursor?: number;
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the log. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Delivery"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+        };
+    };
+    mailServerGet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The server, or null when none is set. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        server: components["schemas"]["MailServer"] | null;
+                    };
+                };
+            };
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+        };
+    };
+    mailServerSet: {
+        parameters: {
+            query?: never;
+            header: {
+                "X-Picket-CSRF": components["parameters"]["Csrf"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMailServer"];
+            };
+        };
+        responses: {
+            /** @description Set. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        server: components["schemas"]["MailServer"];
+                    };
                 };
             };
             400: components["responses"]["Error"];

@@ -1,0 +1,48 @@
+// What a verdict says, in sentences and figures.
+import type { FlowRow, QualityLabel, Verdict } from "@/api";
+import { t } from "@/i18n";
+import { count, microseconds, milliseconds, percent } from "./format";
+import { qualityWord } from "./words";
+
+/** The best first: how legends and filters list them. */
+export const LABELS = ["excellent", "good", "fair", "poor"] as const satisfies readonly QualityLabel[];
+
+/** The label of a score, by the borders of the contract. */
+export function labelOf(score: number | null | undefined): QualityLabel {
+  if (score === null || score === undefined) return "none";
+  return score >= 80 ? "excellent" : score >= 60 ? "good" : score > 30 ? "fair" : "poor";
+}
+
+/** What decided, with its numbers. */
+export function reasonText(verdict: Verdict): string {
+  const { reason, value = 0, of = 0 } = verdict;
+  if (verdict.label === "none") return t("quality.none.why");
+  if (!reason) return t("quality.reason.none");
+  const values = { n: count(value), of: count(of), share: percent(of ? value / of : null) };
+  switch (reason) {
+    case "rtt":
+    case "rtt_var":
+    case "dns_answer":
+      return t(`quality.reason.${reason}`, { time: microseconds(value) });
+    case "zero_window":
+      return t("quality.reason.zero_window", { time: milliseconds(value), span: milliseconds(of) });
+    default:
+      return t(`quality.reason.${reason}`, values);
+  }
+}
+
+export function blameText(verdict: Verdict): string {
+  const { blame } = verdict;
+  return blame && blame !== "none" ? t(`quality.blame.${blame}`) : "";
+}
+
+/** Both directions in words, for a tooltip and for screen readers; "" when there is no verdict. */
+export function qualityText(row: FlowRow): string {
+  if (!row.quality) return "";
+  const side = (name: "c2s" | "s2c") => {
+    const verdict = row.quality![name];
+    const score = verdict.score === undefined ? "" : ` ${verdict.score}`;
+    return `${t(`flow.${name}`)}: ${qualityWord(verdict.label)}${score}. ${reasonText(verdict)}`;
+  };
+  return `${side("c2s")}\n${side("s2c")}`;
+}
