@@ -193,8 +193,8 @@ static void judge_refused(struct exporter_state *x, const struct exporter_view *
     x->datagrams = view->datagrams;
     struct finding f = finding_of(x, ALERT_EXPORTER_UNKNOWN, more > 0, sample);
     (void)snprintf(f.detail, sizeof f.detail,
-                   "%" PRIu64 " datagrams from senders that are not allowed in %d s, the last from "
-                   "%s",
+                   "datagrams from senders that are not allowed: %" PRIu64
+                   " in %d s, the last from %s",
                    more, JUDGE_S, x->name);
     finding_put(out, &f);
 }

@@ -24,6 +24,10 @@ export function lostWord(row: Exporter): string {
   return parts.join(", ") || t("exporters.lost.none");
 }
 
+/** NetFlow v5 has none. */
+export const templatesWord = (row: Exporter): string =>
+  row.versions.some((version) => version !== "NetFlow v5") ? count(row.templates) : UNKNOWN;
+
 export const unreadable = (row: Exporter): number => row.malformed + row.untemplated;
 
 const interfaceWord = (n: number | null | undefined) =>
