@@ -9,7 +9,7 @@ COPY build/packages/picket-agent_*.deb /tmp/
 # it away, so agent.yml does not set it; engine and control set it for themselves.
 RUN apt-get -qq update \
  && apt-get -qq -y install --no-install-recommends /tmp/picket-agent_*.deb ca-certificates \
-        libcap2-bin \
+        ieee-data libcap2-bin \
  && setcap cap_net_raw+ep /usr/bin/picket-agent \
  && apt-get -qq -y purge libcap2-bin \
  && rm -rf /var/lib/apt/lists/* /tmp/*.deb

@@ -279,4 +279,5 @@ def main():
     print("long deb: all well")
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
