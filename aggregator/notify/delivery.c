@@ -61,7 +61,7 @@ int delivery_note(struct pg *pg, const struct outcome *outcome, struct err *e)
     struct pg_args args = {0};
     pg_add_i64(&args, outcome->id);
     pg_add_bool(&args, outcome->sent);
-    pg_add_text(&args, outcome->error);
+    pg_add_text(&args, outcome->sent ? "" : outcome->why.what);
     pg_add_i64(&args, DELIVERY_TRIES_MAX);
     return pg_run(pg, sql, &args, e);
 }

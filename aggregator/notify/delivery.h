@@ -28,7 +28,7 @@ struct delivery {
 struct outcome {
     int64_t id; /* 0: none */
     bool sent;
-    char error[240];
+    struct err why; /* it was not */
 };
 
 /* The one that has been due longest. 0, or -1 and e; delivery_done frees it. */

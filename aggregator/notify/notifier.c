@@ -13,7 +13,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -167,9 +166,8 @@ static int send_one(struct notifier *n, const struct delivery *d, struct err *e)
     if (result != 0 && is_stopping(n)) {
         return 0; /* broken off: it goes out after the next start */
     }
-    n->outcome = (struct outcome){.id = d->id, .sent = result == 0};
+    n->outcome = (struct outcome){.id = d->id, .sent = result == 0, .why = why};
     if (result != 0) {
-        (void)snprintf(n->outcome.error, sizeof n->outcome.error, "%s", why.what); /* same size */
         log_warn(&why, "notification %lld was not taken", (long long)d->id);
     }
     return note(n, e);

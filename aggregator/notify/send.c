@@ -148,10 +148,10 @@ void send_signature(const char *secret, uint64_t now_s, const char *body,
     char hex[2 * crypto_auth_hmacsha256_BYTES + 1];
     unsigned char mac[crypto_auth_hmacsha256_BYTES];
     crypto_auth_hmacsha256_state state;
-    int len = snprintf(stamp, sizeof stamp, "%" PRIu64 ".", now_s);
+    (void)snprintf(stamp, sizeof stamp, "%" PRIu64 ".", now_s); /* 21 characters at most */
     /* None of these can fail. */
     (void)crypto_auth_hmacsha256_init(&state, (const unsigned char *)secret, strlen(secret));
-    (void)crypto_auth_hmacsha256_update(&state, (const unsigned char *)stamp, (size_t)len);
+    (void)crypto_auth_hmacsha256_update(&state, (const unsigned char *)stamp, strlen(stamp));
     (void)crypto_auth_hmacsha256_update(&state, (const unsigned char *)body, strlen(body));
     (void)crypto_auth_hmacsha256_final(&state, mac);
     explicit_bzero(&state, sizeof state);

@@ -134,6 +134,41 @@ async function storesTheOutageAsAnAlert(page, { victim }) {
   await page.waitForSelector("tr[data-kind=fleet_agent_unreachable]");
 }
 
+async function makesAndOpensAReport(page, { shoot }) {
+  await page.goto("/reports");
+  await page.click("[data-test=new-report]");
+  await page.check("dialog[open] input[value=hour]");
+  await page.click("dialog[open] [type=submit]");
+  await page.waitForSelector("dialog[open]", { state: "detached" });
+  const link = page.locator("tr[data-state=done] th a").first();
+  await link.waitFor({ timeout: 30_000 });
+  const [report] = await Promise.all([page.context().waitForEvent("page"), link.click()]);
+  const stopped = [];
+  report.on("console", (message) => stopped.push(message.text()));
+  await report.reload();
+  await report.waitForSelector("h1:text-is('Fleet report')");
+  // Its style is taken although the policy allows nothing else.
+  const border = await report.evaluate(() => getComputedStyle(document.querySelector(".kpis li")).borderTopStyle);
+  assert.equal(border, "solid");
+  assert.deepEqual(stopped, []);
+  await shoot(report, "report");
+  await report.close();
+}
+
+async function triesARecipient(page) {
+  await page.goto("/settings");
+  await page.click("[data-test=new-recipient]");
+  await page.fill("dialog[open] [name=name]", "Nobody");
+  await page.selectOption("dialog[open] [name=type]", "webhook");
+  await page.fill("dialog[open] [name=address]", "http://127.0.0.1:9/");
+  await page.selectOption("dialog[open] [name=min_severity]", "emergency");
+  await page.click("dialog[open] [type=submit]");
+  await page.waitForSelector("dialog[open]", { state: "detached" });
+  await page.click('[data-recipient="Nobody"] .notify-test .button');
+  await page.waitForSelector('[data-recipient="Nobody"] [data-result=failed]', { timeout: 40_000 });
+  await page.waitForSelector("[data-test=deliveries] tr[data-state=dead]", { timeout: 15_000 });
+}
+
 async function switchesTheTheme(page) {
   await page.goto("/");
   const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
@@ -203,6 +238,8 @@ export const checks = [
   ["a flow opens and closes", opensAFlow],
   ["alerts are listed, opened and filtered by kind", listsAlerts],
   ["the outage is an alert", storesTheOutageAsAnAlert],
+  ["a report is asked for, made and opened", makesAndOpensAReport],
+  ["a recipient is added and tried out", triesARecipient],
   ["the theme is switched and kept", switchesTheTheme],
   ["a lost socket is told and mended", survivesALostSocket],
   ["the page pauses and goes on", pausesAndGoesOn],
