@@ -12,6 +12,7 @@ export async function tour({ openPage, shoot, live, ...given }) {
     ["fleet", "/", "tr[data-instance]"],
     ["instance", `/instances/${live}`, "tr[data-flow]"],
     ["alerts", "/alerts", "tr[data-kind]"],
+    ["rules", "/policies/acl", ".rules-head"],
     ["reports", "/reports", ".card h2"],
     ["settings", "/settings", ".settings-table"],
   ];

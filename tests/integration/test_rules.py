@@ -97,3 +97,21 @@ def test_an_agent_without_the_centre_goes_on_judging_after_a_restart(lab):
     wait_for(lambda: lab.sql("SELECT 1 FROM alert_event WHERE kind = 113 AND detail LIKE"
                              " '%%Nobody browses%%' AND at > to_timestamp(%s)", restarted - 10),
              60, "they come to the centre later")
+
+
+def test_a_foreign_resolver_and_a_restricted_host_show_up_and_the_proper_ones_do_not(lab):
+    api = start(lab)
+    live = Live(api, ["alerts"])
+    api.post("/config/netconf", {"scope": "fleet", "name": "Resolvers",
+                                 "body": {"role": "dns", "servers": ["10.0.0.53"]}})
+    api.post("/config/policy", {"scope": "fleet", "name": "Cameras",
+                                "body": {"class": "restricted", "hosts": ["10.0.0.5"]}})
+    alert = alert_of(live.wait(of_kind("unexpected_dns_server"), 10), "unexpected_dns_server")
+    assert alert["entity_id"] == "198.51.100.53" and alert["state"] == "engaged"
+    assert alert["detail"] == ('10.0.0.7 uses 198.51.100.53 as its DNS server, but "Resolvers" does'
+                               " not list it")
+    message = live.wait(of_kind("policy_restricted_to_internet", "Cameras"), 10)
+    alert = alert_of(message, "policy_restricted_to_internet")
+    assert alert["client"].split(":")[0] == "10.0.0.5" and alert["server"] == "192.0.2.80:80"
+    hosts = lab.sql("SELECT DISTINCT entity_id FROM alert WHERE kind = 123")
+    assert hosts == [("198.51.100.53",)]

@@ -18,6 +18,14 @@ export const router = createRouter({
       redirect: (to) => ({ name: "fleet", query: { ...to.query, site: String(to.params.name) } }),
     },
     { path: "/alerts", name: "alerts", component: () => import("@/pages/AlertsPage.vue") },
+    {
+      path: "/policies/:tab(acl|network|classes)",
+      name: "rules",
+      component: () => import("@/pages/RulesPage.vue"),
+      props: true,
+    },
+    { path: "/rules", redirect: "/policies/acl" },
+    { path: "/policies", redirect: "/policies/acl" },
     { path: "/reports", name: "reports", component: () => import("@/pages/ReportsPage.vue") },
     { path: "/snmp", name: "devices", component: () => import("@/pages/DevicesPage.vue") },
     {
