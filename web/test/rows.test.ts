@@ -66,7 +66,7 @@ describe("quality", () => {
   it("tells both directions", () => {
     const quality = { class: "web", profile: 1, c2s: { label: "none", confidence: "none" }, s2c: bad } as const;
     expect(qualityText(makeFlow({ quality }))).toBe(
-      "Client to server: Not judged. Too little was seen to say.\nServer to client: Poor 30. 31 of 174 segments were lost or sent again (18\u00a0%).",
+      "Client to server: Not judged. Too little was seen to say.\nServer to client: Poor 30 (medium confidence). 31 of 174 segments were lost or sent again (18\u00a0%).",
     );
     expect(qualityText(makeFlow({}))).toBe("");
   });

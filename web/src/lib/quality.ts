@@ -2,7 +2,7 @@
 import type { FlowRow, QualityLabel, Verdict } from "@/api";
 import { t } from "@/i18n";
 import { count, microseconds, milliseconds, percent } from "./format";
-import { qualityWord } from "./words";
+import { confidenceWord, qualityWord } from "./words";
 
 /** The best first: how legends and filters list them. */
 export const LABELS = ["excellent", "good", "fair", "poor"] as const satisfies readonly QualityLabel[];
@@ -42,7 +42,8 @@ export function qualityText(row: FlowRow): string {
   const side = (name: "c2s" | "s2c") => {
     const verdict = row.quality![name];
     const score = verdict.score === undefined ? "" : ` ${verdict.score}`;
-    return `${t(`flow.${name}`)}: ${qualityWord(verdict.label)}${score}. ${reasonText(verdict)}`;
+    const sure = verdict.score === undefined ? "" : ` (${confidenceWord(verdict.confidence)})`;
+    return `${t(`flow.${name}`)}: ${qualityWord(verdict.label)}${score}${sure}. ${reasonText(verdict)}`;
   };
   return `${side("c2s")}\n${side("s2c")}`;
 }
