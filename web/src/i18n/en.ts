@@ -321,6 +321,7 @@ export const en = {
   "more": "Show more",
   "cancel": "Cancel",
 
+  "instance.report": "Report",
   "instance.missing.title": "No instance has this name",
   "instance.missing.text": "“{name}” is not part of the fleet you may see.",
   "instance.crumb": "Where you are",
