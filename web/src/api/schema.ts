@@ -1890,6 +1890,96 @@ export interface components {
             apps: components["schemas"]["QualityFigures"][];
             hosts: components["schemas"]["QualityFigures"][];
         };
+        /**
+         * @description Excellent from 80, good from 60, fair from 31; none: too little was seen to say.
+         * @enum {string}
+         */
+        QualityLabel: "excellent" | "good" | "fair" | "poor" | "none";
+        /**
+         * @description What decided a score.
+         * @enum {string}
+         */
+        QualityReason: "rtt" | "rtt_var" | "loss" | "out_of_order" | "zero_window" | "dns_answer" | "dns_failed";
+        /** @description The verdict on both directions: live, of the minute up to the flow's last record or since
+         *     it; stored, of the records together.
+         *      */
+        FlowQuality: {
+            /**
+             * @description What it is judged as.
+             * @enum {string}
+             */
+            class: "web" | "interactive" | "bulk" | "dns";
+            /** @description Number of the table of values. */
+            profile: number;
+            c2s: components["schemas"]["Verdict"];
+            s2c: components["schemas"]["Verdict"];
+        };
+        Verdict: {
+            label: components["schemas"]["QualityLabel"];
+            /** @enum {string} */
+            confidence: "none" | "low" | "medium" | "high";
+            /** @description Mean of the windows of ten seconds. */
+            score?: number;
+            /** @description Of the worst window. */
+            worst?: number;
+            reason?: components["schemas"]["QualityReason"];
+            /**
+             * Format: int64
+             * @description Of the reason: µs for times, else how many…
+             */
+            value?: number;
+            /**
+             * Format: int64
+             * @description …of how many (ms for zero_window); 0 for times.
+             */
+            of?: number;
+            /**
+             * @description Which side of the tap cost the points.
+             * @enum {string}
+             */
+            blame?: "none" | "client_side" | "server_side" | "both_sides" | "client_host" | "server_host";
+        };
+        QualityFigures: {
+            /** @description Application or address; empty for all. */
+            name: string;
+            /**
+             * Format: int64
+             * @description TCP and DNS flows.
+             */
+            flows: number;
+            /**
+             * Format: int64
+             * @description Those with enough seen.
+             */
+            judged: number;
+            labels: {
+                /** Format: int64 */
+                excellent: number;
+                /** Format: int64 */
+                good: number;
+                /** Format: int64 */
+                fair: number;
+                /** Format: int64 */
+                poor: number;
+            };
+            /** @description Percentile of the flows' scores. */
+            p5: number | null;
+            p25: number | null;
+            p50: number | null;
+            /** @description The most frequent among flows below 80. */
+            reason: components["schemas"]["QualityReason"] | null;
+        };
+        InstanceQuality: {
+            instance: components["schemas"]["InstanceName"];
+            /** Format: int64 */
+            from_ms: number;
+            /** Format: int64 */
+            to_ms: number;
+            all: components["schemas"]["QualityFigures"];
+            /** @description By the 25th percentile, the worst first. */
+            apps: components["schemas"]["QualityFigures"][];
+            hosts: components["schemas"]["QualityFigures"][];
+        };
         HostRow: {
             /** @description Address. */
             host: string;
