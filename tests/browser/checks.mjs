@@ -224,6 +224,24 @@ async function signsOut(page) {
   await page.waitForURL(/\/login/);
 }
 
+async function findsAHostOfAnySite(page, { shoot }) {
+  await page.goto("/");
+  await page.waitForSelector("tr[data-instance]");
+  await page.keyboard.press("/");
+  await page.keyboard.type("10.20.");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/assets\?q=10\.20/);
+  await page.locator("tr[data-asset]").first().waitFor({ timeout: 30_000 });
+  const host = await page.locator("tr[data-asset]").first().getAttribute("data-asset");
+  assert.match(host, /^10\.20\./);
+  await page.locator(`tr[data-asset="${host}"] .s-name button`).first().click();
+  await page.waitForSelector(".panel .facts");
+  assert.match(page.url(), /id=\d+/);
+  await shoot(page, "asset");
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => !document.querySelector(".panel"));
+}
+
 export const checks = [
   ["a wrong password is refused and the way back kept", refusesWrongPassword],
   ["the right one leads to the fleet", signIn],
@@ -236,6 +254,7 @@ export const checks = [
   ["a click leads to the instance with chart, top lists and live flows", drillsDown],
   ["filters of flows live in the URL", filtersFlowsInTheUrl],
   ["a flow opens and closes", opensAFlow],
+  ["a host of any site is found from every page", findsAHostOfAnySite],
   ["alerts are listed, opened and filtered by kind", listsAlerts],
   ["the outage is an alert", storesTheOutageAsAnAlert],
   ["a report is asked for, made and opened", makesAndOpensAReport],

@@ -11,6 +11,7 @@ export async function tour({ openPage, shoot, live, ...given }) {
   const pages = [
     ["fleet", "/", "tr[data-instance]"],
     ["instance", `/instances/${live}`, "tr[data-flow]"],
+    ["assets", "/assets", "tr[data-asset]"],
     ["alerts", "/alerts", "tr[data-kind]"],
     ["rules", "/policies/acl", ".rules-head"],
     ["reports", "/reports", ".card h2"],

@@ -17,6 +17,7 @@ export const router = createRouter({
       path: "/sites/:name",
       redirect: (to) => ({ name: "fleet", query: { ...to.query, site: String(to.params.name) } }),
     },
+    { path: "/assets", name: "assets", component: () => import("@/pages/AssetsPage.vue") },
     { path: "/alerts", name: "alerts", component: () => import("@/pages/AlertsPage.vue") },
     {
       path: "/policies/:tab(acl|network|classes)",

@@ -3,6 +3,7 @@ import { buildUrl, call } from "./client";
 import { Live, type LiveOptions, type Socket } from "./live";
 import type {
   AlertQuery,
+  AssetQuery,
   ChangedConfigItem,
   FlowQuery,
   FlowRow,
@@ -83,6 +84,16 @@ export async function getStatus(name: string, signal?: Signal): Promise<QueryAns
 
 export const getAlerts = (query: AlertQuery, signal?: Signal) =>
   call("get", "/api/v1/alerts", { query, signal });
+
+export const getAssets = (query: AssetQuery, signal?: Signal) =>
+  call("get", "/api/v1/assets", { query, signal });
+export const getAsset = (id: string, signal?: Signal) =>
+  call("get", "/api/v1/assets/{id}", { path: { id }, signal });
+export const deleteAsset = (id: string) =>
+  call("delete", "/api/v1/assets/{id}", { path: { id } });
+/** Where the same assets are to be had as a table. */
+export const assetsCsvUrl = (query: AssetQuery) =>
+  buildUrl("/api/v1/assets.csv", {}, { ...query, limit: undefined, cursor: undefined });
 
 /** Sections of the configuration, such as "acl", "netconf" and "policy". */
 export const getConfig = (section: string, signal?: Signal) =>

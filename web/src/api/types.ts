@@ -4,6 +4,10 @@ import type { components, paths } from "./schema";
 type Schemas = components["schemas"];
 export type Alert = Schemas["Alert"];
 export type AlertPage = Schemas["AlertPage"];
+export type Asset = Schemas["Asset"];
+export type AssetDetail = Schemas["AssetDetail"];
+export type AssetPage = Schemas["AssetPage"];
+export type AssetService = Schemas["AssetService"];
 export type Cause = Schemas["Cause"];
 export type Centre = Schemas["Centre"];
 export type ChangedConfigItem = Schemas["ChangedConfigItem"];
@@ -63,6 +67,7 @@ export type User = Schemas["User"];
 export type Verdict = Schemas["Verdict"];
 
 export type AlertQuery = NonNullable<paths["/api/v1/alerts"]["get"]["parameters"]["query"]>;
+export type AssetQuery = NonNullable<paths["/api/v1/assets"]["get"]["parameters"]["query"]>;
 export type FlowQuery = Omit<
   paths["/api/v1/instances/{name}/query"]["get"]["parameters"]["query"],
   "op"

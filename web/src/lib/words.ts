@@ -23,6 +23,8 @@ export const confidenceWord = (confidence: string) => word("quality.confidence",
 export const classWord = (name: string) => word("quality.class", name);
 export const deviceStateWord = (state: string) => word("device.state", state);
 export const probeStateWord = (state: string) => word("probe.state", state);
+export const sourceWord = (source: string) => word("assets.source", source);
+export const changeWord = (what: string) => word("assets.change", what);
 export const roleWord = (role: string) => word("role", role);
 export const centreReasonWord = (reason: string | null) => word("centre.reason", reason ?? "start");
 /** "web_attack" for a person: "web attack". */
