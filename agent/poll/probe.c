@@ -49,7 +49,6 @@ static void on_pinged(const struct ping_result *result, void *arg)
     r->rtt_min_us = result->min_us;
     r->rtt_max_us = result->max_us;
     r->jitter_us = result->jitter_us;
-    r->total_us = result->mean_us;
     if (result->received > 0) {
         r->state = PROBE_OK;
         finish(p);
