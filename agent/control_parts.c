@@ -123,8 +123,11 @@ int control_parts_open(struct control *c, const struct control_calls *calls, str
     }
     tzset(); /* policies hold by local time, and its file cannot be read from the sandbox */
     /* The sandbox lets control write in this folder alone, so it must be there before. */
-    if (folder_make(c->settings->spool_dir, 0700, e) != 0 || enter_sandbox(c, e) != 0 ||
-        open_tables(c, calls, e) != 0 || control_poll_open(c, e) != 0 ||
+    if (folder_make(c->settings->spool_dir, 0700, e) != 0) {
+        return err_wrap(e, "spool.dir (name a folder that the agent may make and write in)");
+    }
+    if (enter_sandbox(c, e) != 0 || open_tables(c, calls, e) != 0 ||
+        control_poll_open(c, e) != 0 ||
         open_uplink(c, calls, e) != 0) {
         return -1;
     }

@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -44,7 +45,8 @@ struct parent {
     uint64_t turn_ns;  /* when we last looked ourselves */
     struct turns control_turns;
     struct notify notify;
-    bool ready; /* said so */
+    bool ready;  /* said so */
+    bool failed; /* control could not start at all: nor can the agent */
     uint64_t figures_ns;
     struct reopen reopen;
     uint64_t looked_ns; /* for lost interfaces */
@@ -106,6 +108,16 @@ static void note_engine_end(struct parent *p, int status, uint64_t now_ns)
     atomic_store(&health->engine_pid, 0);
 }
 
+/* Control that ends by itself before it has turned once lacks what trying again does not bring. */
+static void note_failed_start(struct parent *p, int status)
+{
+    bool by_itself = WIFEXITED(status) && WEXITSTATUS(status) != EXIT_SUCCESS;
+    if (by_itself && !p->stopping && atomic_load(&p->link.health->control_turns) == 0) {
+        log_error(NULL, "the agent does not start");
+        p->failed = p->stopping = true;
+    }
+}
+
 static void reap(struct parent *p, uint64_t now_ns)
 {
     int status = 0;
@@ -116,6 +128,7 @@ static void reap(struct parent *p, uint64_t now_ns)
             child_ended(&p->engine, status, p->stopping, now_ns);
         } else if (pid == p->control.pid) {
             atomic_store(&p->link.health->control_pid, 0);
+            note_failed_start(p, status);
             child_ended(&p->control, status, p->stopping, now_ns);
         }
     }
@@ -385,7 +398,7 @@ int parent_run(struct settings *settings, const struct parent_options *options)
         supervise(&p);
         stop_all(&p);
         log_info(NULL, "agent has stopped");
-        status = 0;
+        status = p.failed ? EXIT_FAILURE : EXIT_SUCCESS;
     }
     if (p.signals >= 0) {
         (void)close(p.signals); /* nothing to lose */

@@ -9,7 +9,6 @@
 #include "agent/settings.h"
 #include "agent/worker.h"
 #include "common/alert_kinds.h"
-#include "common/log.h"
 #include "common/wire/quality_row.h"
 
 #include <inttypes.h>
@@ -195,9 +194,17 @@ static json_t *row_of(const struct flow_record *f)
     return row;
 }
 
+/* Of no flow there is no array, and qsort wants one. */
+static void sort_flows(struct reading *r, int (*compare)(const void *, const void *))
+{
+    if (r->count > 0) {
+        qsort(r->flows, r->count, sizeof *r->flows, compare);
+    }
+}
+
 static void print_json(struct reading *r)
 {
-    qsort(r->flows, r->count, sizeof *r->flows, by_first_packet);
+    sort_flows(r, by_first_packet);
     for (size_t i = 0; i < r->count; i++) {
         json_t *row = row_of(&r->flows[i]);
         (void)json_dumpf(row, stdout, JSON_COMPACT); /* stdout's errors are looked at in the end */
@@ -235,7 +242,7 @@ static void print_table(struct reading *r, unsigned top)
         printf("%-6s %-48s %-18s %12s %9s %-9s %-30s %s\n", "proto", "client > server",
                "application", "bytes", "packets", "status", "quality: sent / received",
                "host and what");
-        qsort(r->flows, r->count, sizeof *r->flows, by_bytes);
+        sort_flows(r, by_bytes);
     }
     for (size_t i = 0; i < r->count && i < top; i++) {
         print_row(&r->flows[i]);
@@ -286,7 +293,10 @@ int read_file(const struct read_options *options)
         }
     }
     if (result != 0) {
-        log_error(&e, "cannot read the file");
+        (void)fprintf(stderr,
+                      "picket-agent: %s cannot be read: %s; a whole pcap or pcapng file is wanted, "
+                      "such as tcpdump -w writes\n",
+                      options->path, e.what);
     }
     close_reading(&r);
     return result == 0 ? 0 : 1;

@@ -276,7 +276,9 @@ int keys_load(struct keys *keys, const char *dir, struct err *e)
         return 0;
     }
     keys_done(keys);
-    return err_wrap(e, "the centre's folder");
+    return err_wrap(e,
+                    "dir = %s: no whole centre's folder, such as \"picketctl init --dir %s\" makes",
+                    dir, dir);
 }
 
 void keys_done(struct keys *keys)

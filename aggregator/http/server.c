@@ -7,9 +7,14 @@
 #define LOG_MODULE "http"
 #include "common/log.h"
 
+#include <errno.h>
+#include <netdb.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     SERVICE_BUFFER = 32 * 1024, /* bytes; see WRITE_MAX */
@@ -122,6 +127,36 @@ static bool is_everywhere(const char *address)
     return address[0] == '\0' || strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
 }
 
+/* libwebsockets says only that it failed: the address is tried first, for the reason. */
+static int try_address(const struct http_options *options, struct err *e)
+{
+    char port[8];
+    struct addrinfo *found = NULL;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    (void)snprintf(port, sizeof port, "%d", options->port); /* 5 digits */
+    if (options->port == 0 || is_everywhere(options->address) ||
+        getaddrinfo(options->address, port, &hints, &found) != 0) {
+        return 0; /* a name of an interface, which libwebsockets takes too */
+    }
+    int yes = 1;
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int result = 0;
+    if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
+                    bind(fd, found->ai_addr, found->ai_addrlen) != 0)) {
+        bool taken = errno == EADDRINUSE;
+        (void)err_set_errno(e, "cannot listen on %s port %d", options->address, options->port);
+        result = err_wrap(e, "http.listen: %s",
+                          taken ? "another program has the port (ss -ltnp tells which); end it or "
+                                  "choose another one"
+                                : "choose an address and port of this machine");
+    }
+    if (fd >= 0) {
+        (void)close(fd); /* only tried */
+    }
+    freeaddrinfo(found);
+    return result;
+}
+
 static int open_context(struct http_server *server, const struct http_options *options,
                         struct err *e)
 {
@@ -153,10 +188,15 @@ static int open_context(struct http_server *server, const struct http_options *o
         info.ssl_private_key_filepath = options->key_file;
     }
     lws_set_log_level(LLL_ERR | LLL_WARN, write_log);
+    if (try_address(options, e) != 0) {
+        return -1;
+    }
     server->lws = lws_create_context(&info);
     if (server->lws == NULL) {
-        return err_set(e, ERR_IO, "cannot listen on %s port %d%s", options->address, options->port,
-                       server->tls ? ", or the certificate cannot be read" : "");
+        return err_set(e, ERR_IO, "cannot listen on %s port %d%s; look at http.listen%s",
+                       options->address, options->port,
+                       server->tls ? ", or the certificate cannot be read" : "",
+                       server->tls ? ", http.cert and http.key" : "");
     }
     struct lws_vhost *vhost = lws_get_vhost_by_name(server->lws, "picket");
     server->port = lws_get_vhost_listen_port(vhost);
