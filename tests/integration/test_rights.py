@@ -1,13 +1,12 @@
 """Who an agent is decides what it may do: wrong tokens are refused, a good agent gone bad reaches
 nobody else, and each refusal shows where a person looks for it."""
 
-import pathlib
 import time
 
 import pytest
 
 from lab import wait_for
-from nats import Nats
+from nats import Nats, identity
 from packets import write_load
 
 
@@ -22,20 +21,6 @@ def centre(shared_lab):
     lab.agent("pisa-1", f"file:{lab.capture}?loop", token=lab.first_token)
     wait_for(lambda: (api.instance("pisa-1") or {}).get("state") == "up", 20, "pisa-1 is up")
     return lab, api
-
-
-def identity(folder):
-    """(jwt, seed) from an agent's state folder."""
-    jwt = seed = None
-    for path in pathlib.Path(folder).rglob("*"):
-        if path.is_file() and path.stat().st_size < 8192:
-            text = path.read_bytes()
-            if text.startswith(b"SU"):
-                seed = text.decode().strip()
-            elif text.startswith(b"ey"):
-                jwt = text.decode().strip()
-    assert jwt and seed, f"no identity in {folder}"
-    return jwt, seed
 
 
 def alerts_named(api, name):

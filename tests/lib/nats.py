@@ -3,6 +3,7 @@ Signs with the openssl program, so that nothing but Debian's python3 is needed."
 
 import base64
 import json
+import pathlib
 import socket
 import subprocess
 import tempfile
@@ -27,6 +28,20 @@ def sign(seed, message):
                                "-keyform", "DER", "-in", data.name], capture_output=True,
                               check=True)
     return base64.urlsafe_b64encode(done.stdout).rstrip(b"=").decode()
+
+
+def identity(folder):
+    """(jwt, seed) from an agent's state folder."""
+    jwt = seed = None
+    for path in pathlib.Path(folder).rglob("*"):
+        if path.is_file() and path.stat().st_size < 8192:
+            text = path.read_bytes()
+            if text.startswith(b"SU"):
+                seed = text.decode().strip()
+            elif text.startswith(b"ey"):
+                jwt = text.decode().strip()
+    assert jwt and seed, f"no identity in {folder}"
+    return jwt, seed
 
 
 class Nats:
