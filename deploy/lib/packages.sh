@@ -137,10 +137,11 @@ packages_install() {
     fi
     if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
         echo "These packages are missing, and neither are you root nor is sudo here:" >&2
-        echo "    apt-get install ${missing[*]}" >&2
+        echo "    apt-get install --no-install-recommends ${missing[*]}" >&2
+        echo "Install them as root, then start this again." >&2
         return 1
     fi
-    echo "Installing ${#missing[@]} Debian packages: ${missing[*]}"
+    echo "Installing ${#missing[@]} Debian packages, which takes minutes: ${missing[*]}"
     if ! packages_run_apt "${missing[@]}"; then
         echo "apt-get could not install them; its last words are above." >&2
         return 1

@@ -273,7 +273,8 @@ def next_starts(proof, terminal):
     supervisor = [pid for pid, text in proof.machine.processes().items()
                   if "picket-demo-supervisor" in text.split(" ")[0]]
     os.kill(supervisor[0], signal.SIGKILL)
-    status, shown = terminal.run("", 30)
+    shown, match = terminal.until(r"(?m)^(\d+)> $", 30)
+    status = int(match[1])
     proof.hold("the demo tells that its supervisor was killed", status not in (0, 137), shown)
     proof.gone("kill -9 of its supervisor")
 
