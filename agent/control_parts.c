@@ -7,8 +7,11 @@
 #include "common/file.h"
 #include "common/log.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
+
+enum { DISK_SHARE = 80 /* per cent of a small disk that the spool may take */ };
 
 static struct detect_settings detect_settings_of(struct control *c, const struct settings *s)
 {
@@ -82,7 +85,7 @@ static int open_uplink(struct control *c, const struct control_calls *calls, str
         .url_count = s->nats_urls.count,
         .ca_file = s->nats_ca,
         .state_dir = s->spool_dir,
-        .cap_bytes = (uint64_t)s->spool_cap,
+        .cap_bytes = c->spool_cap,
         .ledger_fd = c->start->ledger_fd,
         .boot = c->start->boot,
         .start_mono_ns = c->start->start_mono_ns,
@@ -114,6 +117,24 @@ static int open_drill(struct control *c, const struct control_calls *calls, stru
     return c->drill.flows == NULL ? -1 : 0;
 }
 
+/* On a disk that is smaller than the setting the oldest must go before the disk is full. */
+static int choose_cap(struct control *c, struct err *e)
+{
+    uint64_t room = 0;
+    c->spool_cap = (uint64_t)c->settings->spool_cap;
+    if (folder_room(c->settings->spool_dir, &room, e) != 0) {
+        return -1;
+    }
+    uint64_t most = room / 100 * DISK_SHARE;
+    if (c->spool_cap > most && most > 0) {
+        log_warn(NULL,
+                 "spool.cap is more than the disk of %s can hold: %" PRIu64 " bytes are used of it",
+                 c->settings->spool_dir, most);
+        c->spool_cap = most;
+    }
+    return 0;
+}
+
 int control_parts_open(struct control *c, const struct control_calls *calls, struct err *e)
 {
     poller_start(); /* while there is one thread */
@@ -126,9 +147,8 @@ int control_parts_open(struct control *c, const struct control_calls *calls, str
     if (folder_make(c->settings->spool_dir, 0700, e) != 0) {
         return err_wrap(e, "spool.dir (name a folder that the agent may make and write in)");
     }
-    if (enter_sandbox(c, e) != 0 || open_tables(c, calls, e) != 0 ||
-        control_poll_open(c, e) != 0 ||
-        open_uplink(c, calls, e) != 0) {
+    if (choose_cap(c, e) != 0 || enter_sandbox(c, e) != 0 || open_tables(c, calls, e) != 0 ||
+        control_poll_open(c, e) != 0 || open_uplink(c, calls, e) != 0) {
         return -1;
     }
     return open_drill(c, calls, e);

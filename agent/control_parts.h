@@ -59,6 +59,7 @@ struct control {
 
     char alerts_path[PATH_MAX];
     char assets_path[PATH_MAX];
+    uint64_t spool_cap; /* bytes: the setting, or what the disk can hold */
     char walls[64];
 };
 

@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/notify.h"
+#include "common/wire/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -49,7 +50,8 @@ struct parent {
     bool failed; /* control could not start at all: nor can the agent */
     uint64_t figures_ns;
     struct reopen reopen;
-    uint64_t looked_ns; /* for lost interfaces */
+    uint64_t looked_ns;            /* for lost interfaces */
+    bool told[ENGINE_MAX_SOURCES]; /* of a source that failed */
 };
 
 static int run_engine(void *arg)
@@ -189,14 +191,29 @@ static void tell_supervisor(struct parent *p, uint64_t now_ns)
     }
 }
 
-static bool has_failed(const struct parent *p, size_t source)
+/* What a worker says of a source that failed; NULL for none. */
+static const struct source_stats *failed_source(const struct parent *p, size_t source)
 {
     for (unsigned i = 0; i < p->link.workers; i++) {
-        if (atomic_load(&p->link.lanes[i].stats->sources[source].state) == SOURCE_FAILED) {
-            return true;
+        const struct source_stats *stats = &p->link.lanes[i].stats->sources[source];
+        if (atomic_load(&stats->state) == SOURCE_FAILED) {
+            return stats;
         }
     }
-    return false;
+    return NULL;
+}
+
+/* Once for each failure. The engine's memory is not to be trusted: cut and cleaned. */
+static void tell_failure(struct parent *p, size_t source, const struct source_stats *failed)
+{
+    char why[ENGINE_TEXT_SIZE];
+    if (failed != NULL && !p->told[source]) {
+        memcpy(why, failed->error, sizeof why);
+        why[sizeof why - 1] = '\0';
+        text_clean(why, strlen(why));
+        log_warn(NULL, "source %s failed: %s", p->settings->capture_sources.items[source], why);
+    }
+    p->told[source] = failed != NULL;
 }
 
 static void restart_engine(struct parent *p)
@@ -214,7 +231,9 @@ static void watch_sources(struct parent *p, uint64_t now_ns)
     }
     p->looked_ns = now_ns;
     for (size_t i = 0; i < words->count && i < ENGINE_MAX_SOURCES; i++) {
-        views[i].failed = has_failed(p, i);
+        const struct source_stats *failed = failed_source(p, i);
+        tell_failure(p, i, failed);
+        views[i].failed = failed != NULL;
         views[i].usable = source_is_collector(words->items[i]) || reopen_is_usable(words->items[i]);
     }
     if (reopen_is_wanted(&p->reopen, views, words->count, now_ns)) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static int write_all(int fd, const char *bytes, size_t len)
@@ -186,5 +187,15 @@ int folder_make(const char *path, mode_t mode, struct err *e)
     if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
         return err_set(e, ERR_IO, "%s is not a folder", path);
     }
+    return 0;
+}
+
+int folder_room(const char *path, uint64_t *bytes, struct err *e)
+{
+    struct statvfs fs;
+    if (statvfs(path, &fs) != 0) {
+        return err_set_errno(e, "cannot ask for the size of the disk of %s", path);
+    }
+    *bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
     return 0;
 }

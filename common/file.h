@@ -7,6 +7,7 @@
 #include "common/err.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Replaces path: temporary file beside it, fsync, rename, fsync of the folder. */
@@ -19,5 +20,7 @@ char *file_read(const char *path, size_t max, size_t *len, struct err *e);
 char *file_read_secret(const char *path, size_t max, size_t *len, struct err *e);
 /* Makes the folder, and those above it, unless it is there. */
 int folder_make(const char *path, mode_t mode, struct err *e);
+/* The bytes that the folder's file system has in all, free or not. */
+int folder_room(const char *path, uint64_t *bytes, struct err *e);
 /* Makes renames and new names in the folder last. */
 int folder_sync(const char *path, struct err *e);

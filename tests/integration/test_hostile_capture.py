@@ -126,6 +126,7 @@ def test_an_agent_goes_on_with_its_good_source_and_says_what_is_wrong_with_the_o
     agent = lab.agent("pisa-1", f"file:{good}?loop file:{broken}?loop")
     wait_for(lambda: (api.instance("pisa-1") or {}).get("state") == "degraded", 20,
              "pisa-1 is degraded")
-    assert "broken" in agent.text()
+    wait_for(lambda: f"source file:{broken}?loop failed: " in agent.text(), 20,
+             "the log names the source")
     wait_for(lambda: api.get("/instances/pisa-1/query?op=flows&limit=5")["rows"], 10,
              "flows of the good source")
