@@ -1,12 +1,14 @@
 """What is deployed, as far as it can be told without installing: the units as systemd reads them, the
 scripts as a shell reads them, and that the programs tell systemd of their life."""
 
+import os
 import re
 import shutil
 import socket
 import subprocess
 
 import pytest
+import yaml
 
 from lab import TOP, wait_for
 from packets import write_load
@@ -44,6 +46,28 @@ def test_a_shell_can_read_the_script(script):
     shell = "bash" if b"bash" in script.read_bytes().split(b"\n", 1)[0] else "sh"
     done = subprocess.run([shell, "-n", script], capture_output=True, text=True, timeout=10)
     assert done.returncode == 0, done.stderr
+
+
+COMPOSE = sorted((TOP / "deploy/compose").glob("*.yml"))
+AGENT_ENV = {"PICKET_NAME": "pisa-1", "PICKET_NATS_URLS": "tls://centre:4222",
+             "TOKEN_FILE": "/dev/null"}
+
+
+@pytest.mark.skipif(not shutil.which("docker-compose"), reason="no docker-compose")
+@pytest.mark.parametrize("file", COMPOSE, ids=lambda path: path.name)
+def test_compose_reads_the_file(file):
+    done = subprocess.run(["docker-compose", "-f", file, "config", "-q"], capture_output=True,
+                          text=True, timeout=60, env={**os.environ, **AGENT_ENV})
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("file", COMPOSE, ids=lambda path: path.name)
+def test_no_container_has_more_rights_than_it_needs(file):
+    for name, service in yaml.safe_load(file.read_text())["services"].items():
+        assert service["read_only"] and service["cap_drop"] == ["ALL"], name
+        assert service.get("cap_add", []) == (["NET_RAW", "NET_ADMIN"] if name == "agent" else [])
+        assert not service.get("privileged") and service.get("user") != "root", name
+        assert service["logging"]["options"]["max-size"], name
 
 
 class Systemd:
