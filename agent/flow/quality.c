@@ -91,15 +91,6 @@ static bool is_unjudged(const struct qoe_tcp *q)
     return true;
 }
 
-static struct qoe_tcp seen_by_now(const struct qoe_tcp *q, enum quality_class class)
-{
-    struct qoe_tcp copy = *q;
-    if (is_unjudged(q)) {
-        qoe_tcp_close(&copy, class, true);
-    }
-    return copy;
-}
-
 static void fill_segments(const struct qoe_tcp *q, enum qoe_reach reach, struct flow_record *r)
 {
     for (unsigned dir = 0; dir < 2; dir++) {
@@ -160,17 +151,24 @@ void flow_quality_clear(struct flow_record *r)
     r->dns = (struct flow_dns){0};
 }
 
+/* What an exporter tells of was never seen, so it cannot be judged. */
+static uint8_t class_of(const struct flow *f)
+{
+    return f->exported == FLOW_NONE ? f->quality_class : (uint8_t)CLASS_NONE;
+}
+
 void flow_quality_fill(const struct flow_table *t, const struct flow *f, enum qoe_reach reach,
                        struct flow_record *r)
 {
     const struct qoe_tcp *tcp = flow_table_tcp_of(t, f);
     const struct qoe_dns *dns = flow_table_dns_of(t, f);
     flow_quality_clear(r);
-    r->quality_class = f->quality_class;
-    r->quality_profile = f->quality_class == CLASS_NONE ? 0 : QOE_PROFILE;
-    if (tcp != NULL && reach == QOE_NEWEST) {
-        struct qoe_tcp now = seen_by_now(tcp, (enum quality_class)f->quality_class);
-        fill_tcp(&now, reach, r);
+    r->quality_class = class_of(f);
+    r->quality_profile = r->quality_class == CLASS_NONE ? 0 : QOE_PROFILE;
+    if (tcp != NULL && reach == QOE_NEWEST && is_unjudged(tcp)) {
+        struct qoe_tcp by_now = *tcp;
+        qoe_tcp_close(&by_now, (enum quality_class)f->quality_class, true);
+        fill_tcp(&by_now, reach, r);
     } else if (tcp != NULL) {
         fill_tcp(tcp, reach, r);
     } else if (dns != NULL) {
