@@ -14,8 +14,10 @@ struct storm_key {
     uint16_t vlan;
     uint8_t family;
     uint8_t protocol;
+    char key[ALERT_KEY_SIZE]; /* such as the rule that was broken; padded with zeros */
 };
-_Static_assert(sizeof(struct storm_key) == 40, "a table key has no hidden padding");
+_Static_assert(sizeof(struct storm_key) == 40 + ALERT_KEY_SIZE,
+               "a table key has no hidden padding");
 
 struct storm_entry {
     struct storm_key key;
@@ -27,6 +29,7 @@ struct storm_entry {
     uint16_t score;
     char protocol[PROTO_NAME_SIZE];
     char app[PROTO_NAME_SIZE];
+    char detail[ALERT_DETAIL_SIZE];
 };
 
 struct storm {
@@ -71,6 +74,7 @@ static void entry_note(struct storm_entry *entry, const struct wire_alert *alert
     entry->score = alert->score;
     (void)snprintf(entry->protocol, sizeof entry->protocol, "%s", alert->protocol);
     (void)snprintf(entry->app, sizeof entry->app, "%s", alert->app);
+    (void)snprintf(entry->detail, sizeof entry->detail, "%s", alert->detail);
 }
 
 void storm_add(struct storm *s, const struct wire_alert *alert)
@@ -84,6 +88,7 @@ void storm_add(struct storm *s, const struct wire_alert *alert)
         .family = alert->flow.family,
         .protocol = alert->flow.protocol,
     };
+    (void)snprintf(key.key, sizeof key.key, "%s", alert->key); /* of the same size */
     bool made = false;
     struct storm_entry *entry = table_put(s->entries, &key, &made);
     if (entry == NULL) {
@@ -123,8 +128,10 @@ static void summary_put(struct storm *s, const struct storm_entry *entry, uint64
                    (unsigned long long)entry->flow_id);
     (void)snprintf(alert.protocol, sizeof alert.protocol, "%s", entry->protocol);
     (void)snprintf(alert.app, sizeof alert.app, "%s", entry->app);
+    (void)snprintf(alert.key, sizeof alert.key, "%s", entry->key.key);
     (void)snprintf(alert.detail, sizeof alert.detail,
-                   "seen %llu times more within %d s, told together; this is the last",
+                   "%.400s%sseen %llu times more within %d s, told together; this is the last",
+                   entry->detail, entry->detail[0] != '\0' ? "; " : "",
                    (unsigned long long)entry->held, STORM_WINDOW_S);
     s->take(&alert, s->arg);
 }

@@ -1,7 +1,7 @@
 /*
- * Keeps a storm of like flow alerts small: the first of a kind between one client and one server
- * port passes, the others of the same minute are counted, and the count is told when the minute
- * is over. One thread.
+ * Keeps a storm of like flow alerts small: the first of a kind and key (such as the rule that was
+ * broken) between one client and one server port passes, the others of the same minute are counted,
+ * and the count is told when the minute is over. One thread.
  */
 #pragma once
 

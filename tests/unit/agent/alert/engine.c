@@ -364,6 +364,36 @@ static void a_storm_of_like_flow_alerts_is_told_twice_a_minute(void **state)
     alert_engine_close(a);
 }
 
+/* On one flow, broken rule by rule. */
+static void rule_event(struct alert_engine *a, const char *rule, uint64_t flow_id)
+{
+    struct flow_record flow = {.flow_id = flow_id};
+    struct finding f = {.kind = ALERT_ACL_VIOLATION,
+                        .action = FINDING_EVENT,
+                        .entity = ENTITY_FLOW,
+                        .at_ns = second(0),
+                        .flow = &flow};
+    (void)snprintf(f.key, sizeof f.key, "%s", rule);
+    (void)snprintf(f.detail, sizeof f.detail, "Rule \"%s\" denies it", rule);
+    alert_engine_take(a, &f);
+}
+
+static void rules_are_told_apart_and_the_summary_names_its_own(void **state)
+{
+    (void)state;
+    struct told told = {0};
+    struct alert_engine *a = engine_at(NULL, &told, second(0));
+    rule_event(a, "one", 1);
+    rule_event(a, "two", 1);
+    assert_int_equal(told.events, 2);
+    rule_event(a, "one", 2);
+    alert_engine_tick(a, second(60));
+    assert_int_equal(told.events, 3);
+    assert_string_equal(told.last.key, "one");
+    assert_non_null(strstr(told.last.detail, "Rule \"one\" denies it; seen 1 times more"));
+    alert_engine_close(a);
+}
+
 static void another_kind_or_the_next_quiet_minute_is_told_again(void **state)
 {
     (void)state;
@@ -412,6 +442,7 @@ int main(void)
         FILE_TEST(after_a_restart_one_that_nobody_judges_is_released_in_its_quiet_time),
         FILE_TEST(a_torn_state_file_is_put_aside),
         cmocka_unit_test(a_storm_of_like_flow_alerts_is_told_twice_a_minute),
+        cmocka_unit_test(rules_are_told_apart_and_the_summary_names_its_own),
         cmocka_unit_test(another_kind_or_the_next_quiet_minute_is_told_again),
         cmocka_unit_test(what_was_held_back_is_told_at_the_end),
     };
