@@ -47,7 +47,7 @@ static void rest(struct runner *r, unsigned seconds)
 {
     const struct timespec piece = {.tv_nsec = (long)PIECE_MS * NS_PER_MS};
     for (unsigned ms = 0; ms < seconds * 1000 && !is_stopping(r); ms += PIECE_MS) {
-        if (r->locked && pg_notified(r->pg)) {
+        if (r->locked && (pg_notified(r->pg) || !pg_is_usable(r->pg))) {
             return;
         }
         (void)nanosleep(&piece, NULL); /* woken early: looks again */

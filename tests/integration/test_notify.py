@@ -38,7 +38,7 @@ class Mailbox:
 
     def login(self, server, session, envelope, mechanism, data):
         self.logins.append((data.login.decode(), data.password.decode()))
-        return AuthResult(success=self.logins[-1] == ("picket", "mail secret"))
+        return AuthResult(success=self.logins[-1] == ("picket", "mail secret"), handled=False)
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
