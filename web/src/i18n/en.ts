@@ -517,7 +517,7 @@ export const en = {
   "exporters.count.other": "{n} exporters",
   "exporters.none": "No exporter has sent anything yet to {sources}.",
   "exporters.none.hint": "Set a router to export NetFlow v5, v9 or IPFIX to this agent’s address and that port.",
-  "exporters.notlive": "Not live: {why} These are the last values.",
+  "exporters.notlive": "Not live, these are the last values: {why}.",
   "exporters.col.address": "Exporter",
   "exporters.col.protocol": "Protocol",
   "exporters.col.source": "Received on",
