@@ -99,8 +99,11 @@ def small_disk(tmp_path):
 
 
 def packets_seen(api, name):
-    answer = api.get(f"/instances/{name}/query?op=status")
-    return sum(source["packets"] for source in answer["rows"][0]["sources"])
+    """Packets of its sources since the engine's start, as the agent itself says."""
+    def ask():
+        answer = api.get(f"/instances/{name}/query?op=status")
+        return answer["live"] and answer["rows"][0]
+    return sum(source["packets"] for source in wait_for(ask, 20, "a live answer")["sources"])
 
 
 def gap_sequences(lab, name, stream):

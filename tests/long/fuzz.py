@@ -19,6 +19,7 @@ from measurements import TOP, note  # noqa: E402 (the path comes first)
 SECONDS = 600
 RUN_MAX_S = 3600  # of one call; the rest is left to the next
 KEEP_COUNT, KEEP_BYTES = 4, 256
+INTERRUPTED = 72  # how libFuzzer ends when it is told to
 INPUT_MAX = 65536  # no target reads more at once: messages are at most 256 KiB, mostly far less
 
 
@@ -51,7 +52,11 @@ class Target:
         runs = figure(r"stat::number_of_executed_units: *(\d+)")
         peak = figure(r"stat::peak_rss_mb: *(\d+)")
         edges = figure(r"cov: (\d+)")
-        verdict = "clean" if status == 0 else f"FAILED, see {self.log.relative_to(TOP)}"
+        verdict = f"FAILED, see {self.log.relative_to(TOP)}"
+        if status == 0:
+            verdict = "clean"
+        elif status == INTERRUPTED:
+            verdict = "interrupted before its time, nothing found until then"
         return status == 0 and runs > 0, (f"{self.name}: {seconds} s, {runs:,} executions, "
                                           f"{edges} edges, peak {peak} MB: {verdict}")
 
