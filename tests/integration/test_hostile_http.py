@@ -55,13 +55,13 @@ def metric(site, name):
     return float(re.search(rf"(?m)^picket_http_{name}(?:_total)? (\S+)$", text)[1])
 
 
-def assert_others_are_answered(site, times=20):
+def assert_others_are_answered(site, times=20, limit=ANSWER_S):
     slowest = 0
     for _ in range(times):
         begun = time.monotonic()
         assert "instances" in site.api.get("/fleet")
         slowest = max(slowest, time.monotonic() - begun)
-    assert slowest < ANSWER_S, f"an answer took {slowest:.2f} s"
+    assert slowest < limit, f"an answer took {slowest:.2f} s"
 
 
 def is_closed(link):
@@ -117,6 +117,7 @@ def test_bodies_that_never_come_keep_nobody_out(site, sockets):
         with contextlib.suppress(OSError):
             link.setblocking(True)
             link.sendall(head)
+    assert_others_are_answered(site, times=1, limit=5)  # those in the queue come first
     assert_others_are_answered(site)
     assert metric(site, "exchanges") <= CROWD_MAX + 16
     assert resident_bytes(site.aggregator.pid) - before < 64e6
