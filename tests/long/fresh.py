@@ -210,7 +210,8 @@ class Proof:
         took = time.monotonic() - begun
         up = self.wait_up(terminal, shown)
         self.figure(f"{what}: {seconds} s and {downloads} s of downloads; three instances Up "
-                    f"{up:.1f} s later")
+                    f"{up:.1f} s later; load average {os.getloadavg()[1]:.1f} on {os.cpu_count()} "
+                    "cores")
         self.hold(f"{what} within {limit} s", seconds + up <= limit)
         self.hold(f"{what}: the time told is the time it took",
                   abs(took - seconds - downloads) < 5 + took / 10, f"it took {took:.1f} s")
