@@ -13,5 +13,10 @@ export default defineConfig({
   define: { __VUE_OPTIONS_API__: "false", __VUE_PROD_DEVTOOLS__: "false" },
   build: { target: "es2022", manifest: true, assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   server: { proxy: { "/api": { target: centre, ws: true } } },
-  test: { include: ["test/**/*.test.ts"], exclude: ["test/budget.test.ts"], environment: "node" },
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: ["test/budget.test.ts"],
+    environment: "node",
+    testTimeout: 60_000, // the contract is read whole, also on a busy machine
+  },
 });

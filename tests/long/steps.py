@@ -2,7 +2,6 @@
 go into docs/measurements.md."""
 
 import contextlib
-import datetime
 import os
 import pathlib
 import subprocess
@@ -11,10 +10,11 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 WORK = TOP / "build/long"
-FIGURES = TOP / "docs/measurements.md"
 MIRROR = os.environ.get("PICKET_DEBIAN_MIRROR", "http://deb.debian.org/debian")
 
 sys.path[:0] = [str(TOP / "tests/integration"), str(TOP / "tests/lib")]
+
+from measurements import note  # noqa: E402 (the path comes first)
 
 
 def run(*words, check=True, **more):
@@ -55,24 +55,6 @@ def debian_tar():
     return archive
 
 
-def machine():
-    memory = next(line for line in open("/proc/meminfo") if line.startswith("MemTotal"))
-    return f"{os.cpu_count()} cores, {int(memory.split()[1]) / 2**20:.0f} GiB"
-
-
-def commit():
-    changed = run("git", "-C", TOP, "status", "--porcelain", "--untracked-files=no").stdout.strip()
-    return run("git", "-C", TOP, "rev-parse", "--short", "HEAD").stdout.strip() + \
-        ("+" if changed else "")
-
-
 def write_figures(title, figures):
     """Appends one measurement: figures is a list of (what, value with unit)."""
-    if not FIGURES.exists():
-        FIGURES.write_text("# Measurements\n\nAppended by `tests/run long NAME`, newest last.\n")
-    now = datetime.datetime.now(datetime.timezone.utc)
-    lines = [f"\n## {title}, {now:%Y-%m-%d %H:%M} UTC\n",
-             f"{machine()}; commit {commit()}.\n", "| What | Figure |", "|---|---|"]
-    lines += [f"| {what} | {value} |" for what, value in figures]
-    with open(FIGURES, "a") as out:
-        out.write("\n".join(lines) + "\n")
+    note(title, [f"{what}: {value}" for what, value in figures])

@@ -6,10 +6,8 @@ printed and appended to docs/measurements.md.
 Usage: run.py AGENT FLOOR [--pairs N] [--copies N] [--most RATIO] [--idle SECONDS]"""
 
 import argparse
-import datetime
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
@@ -17,6 +15,10 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+
+from measurements import note  # noqa: E402 (the path comes first)
+
 CAPTURES = os.path.join(HERE, "..", "..", "deploy", "captures")
 
 
