@@ -142,7 +142,8 @@ def prove_walls(site):
             allowed = {"NET_RAW", "NET_ADMIN"} if service == "agent" else set()
             added = {cap.removeprefix("CAP_") for cap in host["CapAdd"] or []}
             assert added == allowed, (service, added)
-            assert project.health(service) == "healthy", (service, project.health(service))
+            wait_for(lambda: project.health(service) == "healthy", 60, f"{service} is healthy",
+                     step=1)
         status = site.host.exec("agent", "cat", "/proc/1/status").stdout
         assert int(re.search(r"CapEff:\s+(\w+)", status)[1], 16) == 1 << 13, status  # NET_RAW
         said = site.host.logs("agent")
