@@ -18,13 +18,19 @@ def answers(host=None):
     return subprocess.run(["docker", "info"], env=env, capture_output=True).returncode == 0
 
 
+def has_bridge():
+    return pathlib.Path("/sys/class/net/docker0").exists()
+
+
 class Engine:
     def __init__(self):
-        self.child = self.run_dir = None
+        self.child = self.run_dir = self.rules = None
+        self.had_bridge = False
 
     def start(self):
         if answers():
             return
+        self.rules, self.had_bridge = run("iptables-save").stdout, has_bridge()
         # The path of a socket has 107 characters, so it does not lie in the build folder.
         self.run_dir = pathlib.Path(tempfile.mkdtemp(prefix="picket-docker-"))
         host = f"unix://{self.run_dir}/docker.sock"
@@ -50,6 +56,10 @@ class Engine:
         if self.child:
             self.child.terminate()
             self.child.wait(60)
+            # An engine leaves a bridge and rules behind, and forwards nobody else's packets.
+            run("iptables-restore", input=self.rules)
+            if has_bridge() and not self.had_bridge:
+                run("ip", "link", "delete", "docker0")
             shutil.rmtree(self.run_dir, ignore_errors=True)
 
 
