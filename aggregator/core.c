@@ -308,7 +308,7 @@ void core_close(struct core *core)
     }
     bus_close(core->system);
     fleet_stop(core->fleet);
-    if (!store_close(core->store, STORE_CLOSE_MS)) {
+    if (!store_stop(core->store, STORE_CLOSE_MS)) {
         log_warn(NULL, "PostgreSQL does not answer: ending without it; agents send again");
         _exit(0);
     }
@@ -321,6 +321,7 @@ void core_close(struct core *core)
         _exit(0);
     }
     bus_close(core->bus);
+    store_close(core->store);
     fleet_close(core->fleet);
     keys_done(&core->keys);
     seal_key_done(&core->seal);

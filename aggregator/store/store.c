@@ -50,7 +50,7 @@ struct store {
     struct queue *jobs;    /* of struct job * */
     pthread_t thread;
     bool started;
-    _Atomic bool stopping;     /* set by store_close, read by the thread */
+    _Atomic bool stopping;     /* set by store_stop, read by the thread */
     _Atomic size_t bytes_held; /* added by store_batch, taken off by the thread */
     struct pg *pg;             /* below: the thread's own */
     bool told_up;
@@ -388,9 +388,12 @@ static void *store_main(void *arg)
     return NULL;
 }
 
-static void store_free(struct store *s)
+void store_close(struct store *s)
 {
     struct item item;
+    if (s == NULL) {
+        return;
+    }
     while (s->batches != NULL && queue_pop(s->batches, &item)) {
         free(item.bytes);
     }
@@ -410,7 +413,7 @@ struct store *store_open(const struct store_options *options, struct err *e)
     s->batches = queue_new(sizeof(struct item), BATCH_SLOTS, NULL, NULL, e);
     s->jobs = queue_new(sizeof(struct job *), JOB_SLOTS, NULL, NULL, e);
     if (s->batches == NULL || s->jobs == NULL) {
-        store_free(s);
+        store_close(s);
         return NULL;
     }
     return s;
@@ -425,7 +428,7 @@ int store_start(struct store *store, struct err *e)
     return 0;
 }
 
-bool store_close(struct store *store, unsigned wait_ms)
+bool store_stop(struct store *store, unsigned wait_ms)
 {
     if (store == NULL) {
         return true;
@@ -435,11 +438,7 @@ bool store_close(struct store *store, unsigned wait_ms)
                            .tv_nsec = (long)(until % NS_PER_S)};
     atomic_store_explicit(&store->stopping, true, memory_order_release);
     queue_close(store->batches);
-    if (store->started && pthread_timedjoin_np(store->thread, NULL, &end) != 0) {
-        return false;
-    }
-    store_free(store);
-    return true;
+    return !store->started || pthread_timedjoin_np(store->thread, NULL, &end) == 0;
 }
 
 bool store_batch(struct store *store, const char *name, enum wire_stream stream, const void *bytes,

@@ -37,9 +37,12 @@ struct store *store_open(const struct store_options *options, struct err *e);
 int store_start(struct store *store, struct err *e);
 /*
  * Lets it finish what it has in hand and the jobs that wait, at most wait_ms. False when it could
- * not: the database hangs; the thread is then left behind and the process must end.
+ * not: the database hangs; the thread is then left behind and the process must end. Once, and
+ * before the bus is closed, over which it acknowledges. NULL is fine.
  */
-bool store_close(struct store *store, unsigned wait_ms);
+bool store_stop(struct store *store, unsigned wait_ms);
+/* After store_stop, or without a start; and after the bus, whose threads hand over batches. */
+void store_close(struct store *store);
 
 /*
  * Takes over a copy of a batch that came on the subject of `name` and `stream`. False when the

@@ -108,7 +108,7 @@ def test_the_rates_of_an_interface_are_those_that_were_driven_through_it(lab):
         row = in_state(api, "far switch", "up")
         drive = Drive(f"{link.net}.2", 8_000_000)
         drive.start()
-        begun_ms = time.time() * 1000
+        begun_ms = time.time() * 1000 - 1  # a range has a length
         where = f"/snmp/devices/pisa-1/{row['device']}"
 
         def readings():
