@@ -194,6 +194,7 @@ static void finish(struct control *c, bool agent_stops)
     uint64_t wall_ns = clock_wall_ns();
     while (intake_drain(&c->intake, c->link)) {
     }
+    control_poll_close(c); /* before the alerts are flushed: its last results may raise some */
     struct health_outside known = control_measure(c, wall_ns, clock_mono_ns());
     struct counters_gauges gauges = control_gauges(c, &known);
     counters_flush(c->counters, &gauges);
@@ -202,7 +203,6 @@ static void finish(struct control *c, bool agent_stops)
         tell_stopped(c, wall_ns);
     }
     alert_engine_flush(c->alerts, wall_ns);
-    control_poll_close(c);
     uplink_close(c->uplink, agent_stops);
     c->uplink = NULL;
     close_handle((uv_handle_t *)&c->from_engine);

@@ -135,6 +135,9 @@ int control_poll_open(struct control *c, struct err *e)
 void control_poll_close(struct control *c)
 {
     struct poller_plan *plan = &c->poll.plan;
+    if (c->poll.poller != NULL && c->uplink != NULL) {
+        on_wake(&c->poll.wake); /* what has come so far is kept */
+    }
     poller_close(c->poll.poller);
     c->poll.poller = NULL;
     if (c->poll.woken) {

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/queue.h"
 #include "common/wire/delivery.h"
+#include "common/wire/text.h"
 
 #define LOG_MODULE "store"
 #include "common/log.h"
@@ -256,11 +257,15 @@ static void store_opened(struct store *s, const struct item *item, struct batch 
         if (recover(s, &e)) {
             continue;
         }
-        if (s->pg == NULL || refused >= TRIES_MAX) {
+        if (s->pg == NULL) {
             break;
         }
         log_error(&e, "a batch of %s is refused", item->name);
+        if (refused >= TRIES_MAX) {
+            break; /* not even put aside: the agent sends it again */
+        }
         refusal = e;
+        text_clean(refusal.what, strlen(refusal.what)); /* the server's words may be cut */
         refused++;
     }
 }
