@@ -145,6 +145,7 @@ async function makesAndOpensAReport(page, { shoot }) {
   const [report] = await Promise.all([page.context().waitForEvent("page"), link.click()]);
   const stopped = [];
   report.on("console", (message) => stopped.push(message.text()));
+  await report.waitForSelector("h1:text-is('Fleet report')"); // a tab that still opens cannot reload
   await report.reload();
   await report.waitForSelector("h1:text-is('Fleet report')");
   // Its style is taken although the policy allows nothing else.
