@@ -38,6 +38,7 @@ struct source_stats {
     _Atomic uint64_t packets;
     _Atomic uint64_t bytes[2]; /* client to server, server to client; by flow direction */
     _Atomic uint64_t kernel_dropped;
+    _Atomic uint32_t read_permille; /* how far a file was read; 0 of an interface */
 };
 
 /* Written by the worker, read by control; cumulative since the engine started, or gauges. */

@@ -29,21 +29,22 @@ struct options {
 
 static void print_help(void)
 {
-    printf("picket-agent: watches the packets of one site and tells the centre\n"
-           "\n"
-           "  --config FILE            settings; also from the environment, PICKET_SECTION_KEY\n"
-           "  --check-config           names every fault in the settings and ends\n"
-           "  --print-config[=markdown] prints all settings, or their reference, and ends\n"
-           "  --alive-file FILE        touched every 5 s while all is well, for a health check\n"
-           "  --ledger FILE            writes a line for each record taken into the spool\n"
-           "  --read FILE              reads a capture file and prints its flows\n"
-           "    --json                 one JSON object a flow\n"
-           "    --top N                a table of the N largest (%d)\n"
-           "    --dpi-reference        only what nDPI says of each flow, asked as ndpiReader asks\n"
-           "    --dpi-rules FILE       custom protocols in nDPI's form, with --dpi-reference\n"
-           "  --sandbox-test           shows that the engine's walls hold\n"
-           "  --help, --version\n",
-           TOP_DEFAULT);
+    printf(
+        "picket-agent: watches the packets of one site and tells the centre\n"
+        "\n"
+        "  --config FILE            settings; also from the environment, PICKET_SECTION_KEY\n"
+        "  --check-config           names every fault in the settings and ends\n"
+        "  --print-config[=markdown] prints all settings, or their reference, and ends\n"
+        "  --alive-file FILE        touched every 5 s while all is well, for a health check\n"
+        "  --ledger FILE            writes a line for each record taken into the spool\n"
+        "  --read FILE              tells what a capture file holds; needs no settings\n"
+        "    --json                 instead one JSON object a flow and line\n"
+        "    --top N                flows in the last table, largest first (%d); 0: one line in all\n"
+        "    --dpi-reference        only what nDPI says of each flow, asked as ndpiReader asks\n"
+        "    --dpi-rules FILE       custom protocols in nDPI's form, with --dpi-reference\n"
+        "  --sandbox-test           shows that the engine's walls hold\n"
+        "  --help, --version\n",
+        TOP_DEFAULT);
 }
 
 enum option_id {

@@ -265,6 +265,10 @@ static void publish_sources(struct worker *w, bool ask_kernel)
         set64(&stats->bytes[0], ws->bytes[0]);
         set64(&stats->bytes[1], ws->bytes[1]);
         set64(&stats->kernel_dropped, ws->dropped);
+        if (ws->source != NULL) {
+            atomic_store_explicit(&stats->read_permille, ws->source->permille,
+                                  memory_order_relaxed);
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { READ_BUFFER = 256 * 1024 };
@@ -25,6 +26,7 @@ struct file_source {
     bool loop;
     double pace;
     int link_type;
+    off_t size;          /* bytes of the file */
     uint64_t began_ns;   /* wall time of the first packet; 0 before it */
     uint64_t elapsed_ns; /* time of the file up to the packet in hand, all rounds */
     uint64_t last_ns;    /* its stamp in the file */
@@ -146,6 +148,14 @@ static enum source_result fetch(struct file_source *file, uint64_t now_ns)
     return SOURCE_MORE;
 }
 
+static void note_place(struct file_source *file)
+{
+    off_t at = ftello(pcap_file(file->pcap));
+    if (at > 0 && file->size > 0) {
+        file->head.permille = at < file->size ? (uint32_t)(at * 1000 / file->size) : 1000;
+    }
+}
+
 static void give(struct file_source *file, packet_fn fn, void *arg)
 {
     struct packet_view view = {
@@ -180,6 +190,7 @@ static enum source_result file_read(struct source *s, unsigned limit, uint64_t n
         return SOURCE_END;
     }
     follow_clock(file, now_ns);
+    note_place(file);
     for (unsigned count = 0; count < limit; count++) {
         if (!file->held) {
             enum source_result result = fetch(file, now_ns);
@@ -247,9 +258,14 @@ struct source *source_open_file(const struct file_word *word, const struct sourc
     file->pace = word->pace;
     memcpy(file->head.label, word->label, sizeof file->head.label);
     file->fd = open(word->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* never hang on a pipe */
-    if (file->fd < 0) {
+    struct stat status;
+    if (file->fd < 0 || fstat(file->fd, &status) != 0) {
         (void)err_set_errno(e, "cannot open %s", word->path);
-    } else if (open_round(file, e) == 0 && compile_filter(file, options->filter, e) == 0) {
+        file_close(&file->head);
+        return NULL;
+    }
+    file->size = status.st_size;
+    if (open_round(file, e) == 0 && compile_filter(file, options->filter, e) == 0) {
         return &file->head;
     }
     file_close(&file->head);

@@ -63,6 +63,7 @@ struct source {
     char error[SOURCE_ERROR_SIZE]; /* why the last read failed */
     int fd;                        /* to poll for reading; -1: look at due_ns */
     uint64_t due_ns;               /* wall time of the next packet of a paced file; 0: at once */
+    uint32_t permille;             /* how far a file was read in this round */
     bool live;                     /* an interface: its silence is the wire's */
     bool keeps_time;               /* a file replayed with its own times */
     bool collects;                 /* gives datagrams of flow exporters, not packets */

@@ -1,6 +1,7 @@
 """Holds what `picket-agent --read` says of a capture against what was once found right.
 
-    run.py AGENT NAME             one case; exit status 1 and the difference when it is not the same
+    run.py AGENT NAME             one case; exit status 1 and the difference when it is not the same.
+                                  NAME.json holds what --json says, NAME.txt what a person reads
     run.py AGENT --update [NAME]  writes the golden files anew: read the difference before a commit
 """
 
@@ -16,17 +17,34 @@ import cases
 HERE = pathlib.Path(__file__).parent
 
 
-def read(agent, name):
-    """The flows of a case as pretty JSON, one key a line so that differences can be read."""
+def read(agent, name, *options):
+    """What is said of a case."""
     with tempfile.TemporaryDirectory() as folder:
         capture = pathlib.Path(folder) / f"{name}.pcap"
         cases.write(name, capture)
-        done = subprocess.run([agent, "--read", capture, "--json"], capture_output=True, text=True,
+        done = subprocess.run([agent, "--read", capture, *options], capture_output=True, text=True,
                               timeout=60)
     if done.returncode != 0:
         sys.exit(f"{name}: exit status {done.returncode}\n{done.stderr}")
-    flows = [json.loads(line) for line in done.stdout.splitlines()]
+    return done.stdout
+
+
+def read_json(agent, name):
+    """The flows of a case as pretty JSON, one key a line so that differences can be read."""
+    flows = [json.loads(line) for line in read(agent, name, "--json").splitlines()]
     return json.dumps(flows, indent=1, sort_keys=True) + "\n"
+
+
+def check(found, golden, update):
+    """1 when it is not what was once found right, after showing the difference."""
+    if update:
+        golden.write_text(found)
+        return 0
+    wanted = golden.read_text() if golden.exists() else ""
+    if found != wanted:
+        sys.stdout.writelines(difflib.unified_diff(
+            wanted.splitlines(True), found.splitlines(True), golden.name, "found"))
+    return found != wanted
 
 
 def main():
@@ -35,15 +53,10 @@ def main():
     names = [word for word in words if word != "--update"] or list(cases.CASES)
     bad = 0
     for name in names:
-        found, golden = read(agent, name), HERE / f"{name}.json"
-        if update:
-            golden.write_text(found)
-            continue
-        wanted = golden.read_text() if golden.exists() else ""
-        if found != wanted:
-            bad += 1
-            sys.stdout.writelines(difflib.unified_diff(
-                wanted.splitlines(True), found.splitlines(True), f"{name}.json", "found"))
+        bad += check(read_json(agent, name), HERE / f"{name}.json", update)
+        table = HERE / f"{name}.txt"
+        if table.exists():
+            bad += check(read(agent, name, "--top", "3"), table, update)
     sys.exit(1 if bad else 0)
 
 
