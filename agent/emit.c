@@ -90,7 +90,7 @@ void emit_account(struct emitter *em, struct flow *f, uint64_t now_ns)
         f->account_ns = now_ns; /* asked again a period later; the bytes stay */
         return;
     }
-    flow_fill_account(f, now_ns, a);
+    flow_fill_account(em->table, f, now_ns, a);
     ring_commit(em->lane->accounts);
     em->pending = true;
 }

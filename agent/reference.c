@@ -7,7 +7,7 @@
 
 #include "agent/capture/source.h"
 #include "agent/dpi/dpi.h"
-#include "agent/flow/table.h"
+#include "agent/flow/parts.h"
 #include "agent/reference_packet.h"
 #include "common/log.h"
 
@@ -48,8 +48,7 @@ static void note_verdict(struct reference *r, struct flow *f)
 {
     struct dpi_result result;
     dpi_describe(r->dpi, &f->dpi, &result);
-    f->protocol = result.protocol;
-    f->app = result.app;
+    flow_set_names(r->table, f, result.protocol, result.app, "");
     f->confidence = result.confidence;
     dpi_drop(r->dpi, &f->dpi);
 }
@@ -98,7 +97,7 @@ static int read_packets(struct reference *r, const char *path, struct err *e)
     return result == SOURCE_ERROR ? -1 : 0;
 }
 
-static void print_json(const struct flow *f)
+static void print_json(const struct flow_table *t, const struct flow *f)
 {
     char client[ADDR_TEXT_SIZE];
     char server[ADDR_TEXT_SIZE];
@@ -106,21 +105,21 @@ static void print_json(const struct flow *f)
         "{ss si ss si si ss ss si sI}", "client",
         addr_format(f->key.family, &f->key.client, client), "client_port", (int)f->key.client_port,
         "server", addr_format(f->key.family, &f->key.server, server), "server_port",
-        (int)f->key.server_port, "protocol_l4", (int)f->key.protocol, "protocol", f->protocol,
-        "app", f->app, "confidence", (int)f->confidence, "packets",
+        (int)f->key.server_port, "protocol_l4", (int)f->key.protocol, "protocol",
+        flow_protocol(t, f), "app", flow_app(t, f), "confidence", (int)f->confidence, "packets",
         (json_int_t)(f->sum.packets[0] + f->sum.packets[1]));
     (void)json_dumpf(row, stdout, JSON_COMPACT); /* stdout's errors are looked at in the end */
     (void)putchar('\n');
     json_decref(row);
 }
 
-static void print_line(const struct flow *f)
+static void print_line(const struct flow_table *t, const struct flow *f)
 {
     char client[ADDR_TEXT_SIZE];
     char server[ADDR_TEXT_SIZE];
     printf("%3u %s:%u %s:%u %s\n", f->key.protocol,
            addr_format(f->key.family, &f->key.client, client), f->key.client_port,
-           addr_format(f->key.family, &f->key.server, server), f->key.server_port, f->app);
+           addr_format(f->key.family, &f->key.server, server), f->key.server_port, flow_app(t, f));
 }
 
 static void print_flows(struct reference *r, bool json)
@@ -135,9 +134,9 @@ static void print_flows(struct reference *r, bool json)
             note_verdict(r, f);
         }
         if (json) {
-            print_json(f);
+            print_json(r->table, f);
         } else {
-            print_line(f);
+            print_line(r->table, f);
         }
     }
 }

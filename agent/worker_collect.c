@@ -4,6 +4,7 @@
  * same records. What only packets tell (quality, content) stays unknown.
  */
 #include "agent/decode/decode.h"
+#include "agent/flow/parts.h"
 #include "agent/worker_parts.h"
 
 enum {

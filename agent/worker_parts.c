@@ -1,5 +1,6 @@
 #include "agent/worker_parts.h"
 
+#include "agent/flow/parts.h"
 #include "common/clock.h"
 
 #include <stdio.h>
@@ -191,21 +192,15 @@ struct flow_key worker_key_of(const struct endpoints *ends, enum flow_dir dir)
 
 void worker_note_verdict(struct flow_table *t, struct flow *f, const struct dpi_result *result)
 {
-    f->protocol = result->protocol;
-    f->app = result->app;
-    f->category = result->category;
+    flow_set_names(t, f, result->protocol, result->app, result->category);
     f->confidence = result->confidence;
     if (f->key.protocol == PROTO_TCP) {
         f->quality_class = (uint8_t)qoe_class_of(result->category, result->protocol);
     }
     f->risks |= result->risks;
-    if (result->host[0] == '\0' && result->info[0] == '\0') {
-        return;
-    }
-    struct flow_text *text = flow_table_text(t, f);
-    if (text != NULL) {
-        memcpy(text->host, result->host, sizeof text->host);
-        memcpy(text->info, result->info, sizeof text->info);
+    if (result->host[0] != '\0' || result->info[0] != '\0') {
+        flow_set_text(t, f, TEXT_HOST, result->host);
+        flow_set_text(t, f, TEXT_INFO, result->info);
     }
 }
 

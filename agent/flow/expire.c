@@ -46,7 +46,7 @@ void flow_expiry_free(struct flow_expiry *x)
 /* Exporters' news is rare, and old when it comes: it is reported with its account. */
 static bool is_exported(const struct flow *f)
 {
-    return f->exported != FLOW_NONE;
+    return f->holds == PART_EXPORTED;
 }
 
 static uint64_t idle_limit(const struct flow_limits *limits, const struct flow *f)

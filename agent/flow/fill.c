@@ -1,5 +1,6 @@
 #include "agent/flow/fill.h"
 
+#include "agent/flow/parts.h"
 #include "agent/flow/quality.h"
 
 #include <stdio.h>
@@ -21,17 +22,12 @@ static bool copy_text(char *field, size_t size, const char *text)
 static void fill_texts(const struct flow_table *t, const struct flow *f, const char *source,
                        struct flow_record *r)
 {
-    static const struct flow_text none;
-    const struct flow_text *text = flow_table_text_of(t, f);
-    if (text == NULL) {
-        text = &none;
-    }
     bool fits = copy_text(r->source, sizeof r->source, source);
-    fits &= copy_text(r->protocol, sizeof r->protocol, f->protocol);
-    fits &= copy_text(r->app, sizeof r->app, f->app);
-    fits &= copy_text(r->category, sizeof r->category, f->category);
-    memcpy(r->host, text->host, sizeof r->host);
-    memcpy(r->info, text->info, sizeof r->info);
+    fits &= copy_text(r->protocol, sizeof r->protocol, flow_protocol(t, f));
+    fits &= copy_text(r->app, sizeof r->app, flow_app(t, f));
+    fits &= copy_text(r->category, sizeof r->category, flow_category(t, f));
+    fits &= copy_text(r->host, sizeof r->host, flow_text(t, f, TEXT_HOST));
+    fits &= copy_text(r->info, sizeof r->info, flow_text(t, f, TEXT_INFO));
     r->truncated = !fits;
 }
 
@@ -121,7 +117,8 @@ static uint64_t rate_bps(uint64_t bytes, uint64_t span_ns)
     return bytes * 8 / span_us * 1000000 + bytes * 8 % span_us * 1000000 / span_us;
 }
 
-void flow_fill_account(struct flow *f, uint64_t now_ns, struct account *a)
+void flow_fill_account(const struct flow_table *t, struct flow *f, uint64_t now_ns,
+                       struct account *a)
 {
     uint64_t told = 0;
     *a = (struct account){
@@ -140,7 +137,8 @@ void flow_fill_account(struct flow *f, uint64_t now_ns, struct account *a)
         f->accounted.packets[dir] += a->packets[dir];
         told += a->bytes[dir];
     }
-    (void)copy_text(a->app, sizeof a->app, f->app); /* names are short; a cut one still tells */
+    (void)copy_text(a->app, sizeof a->app,
+                    flow_app(t, f)); /* names are short; a cut one still tells */
     f->bps = rate_bps(told, now_ns - f->account_ns);
     /* An exporter's record may hold more than one account can tell. */
     f->account_open = memcmp(&f->accounted, &f->sum, sizeof f->sum) != 0;

@@ -16,4 +16,5 @@ void flow_clear_deltas(struct flow_record *r);
 void flow_mark_reported(struct flow_table *t, struct flow *f, uint64_t now_ns);
 
 /* Fills an account of the period that is open, or only of the flow's end; closes that period. */
-void flow_fill_account(struct flow *f, uint64_t now_ns, struct account *a);
+void flow_fill_account(const struct flow_table *t, struct flow *f, uint64_t now_ns,
+                       struct account *a);

@@ -39,8 +39,6 @@ void flow_begin(struct flow *f, uint64_t id, uint8_t source, const struct packet
     f->client_mac = from_client ? p->src_mac : p->dst_mac;
     f->server_mac = from_client ? p->dst_mac : p->src_mac;
     f->status = p->ends.protocol == PROTO_TCP && is_syn(p) ? FLOW_OPENING : FLOW_ACTIVE;
-    f->protocol = f->app = "Unknown";
-    f->category = "";
     f->dns = p->ends.protocol == PROTO_UDP &&
              (p->ends.src_port == QOE_DNS_PORT || p->ends.dst_port == QOE_DNS_PORT);
     f->quality_class = p->ends.protocol == PROTO_TCP ? CLASS_WEB : f->dns ? CLASS_DNS : CLASS_NONE;
@@ -141,8 +139,8 @@ void flow_shift_back(struct flow *f, uint64_t by_ns)
     shift(&f->end_ns, by_ns); /* 0, still open, stays 0 */
     shift(&f->report_ns, by_ns);
     shift(&f->account_ns, by_ns);
-    shift(&f->handshake.syn_ns, by_ns);
-    shift(&f->handshake.syn_ack_ns, by_ns);
+    f->handshake.syn_us -= (uint32_t)(by_ns / 1000);
+    f->handshake.syn_ack_us -= (uint32_t)(by_ns / 1000);
 }
 
 uint64_t flow_bps(const struct flow *f, uint64_t now_ns)

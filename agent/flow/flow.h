@@ -12,6 +12,7 @@
 #include "common/wire/flows.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { FLOW_NONE = 0 }; /* no flow: handles count from 1 */
@@ -22,10 +23,16 @@ struct flow_sum {
     uint64_t packets[2];
 };
 
-/* Long texts of a flow, in a slab of their own: most flows have none. */
-struct flow_text {
-    char host[HOST_NAME_SIZE];
-    char info[HOST_NAME_SIZE];
+/* Texts of a flow, kept only as long as they are: most are short. */
+enum flow_text { TEXT_HOST, TEXT_INFO, FLOW_TEXTS };
+
+/* What a flow holds beside itself: a state of one kind. */
+enum flow_part {
+    PART_NONE,
+    PART_TCP,      /* struct qoe_tcp */
+    PART_TCP_REST, /* the same, squeezed while the flow is silent (agent/qoe/rest.h) */
+    PART_DNS,      /* struct qoe_dns */
+    PART_EXPORTED, /* struct flow_exported */
 };
 
 /*
@@ -44,53 +51,57 @@ struct flow_exported {
     struct flow_sum totals; /* last seen, of exporters that count from a flow's beginning */
 };
 
+/* The first two cache lines are what every packet touches; the rest is for timers and records. */
 struct flow {
-    /* Touched by every packet. */
     struct flow_key key;
-    uint32_t tag;  /* of the table's slot */
-    uint32_t self; /* own handle, FLOW_NONE in a free one */
+    uint8_t status; /* enum flow_status */
+    uint8_t source; /* index of the capture source */
+    uint32_t tag;   /* of the table's slot */
+    uint32_t self;  /* own handle, FLOW_NONE in a free one */
+    uint32_t part;  /* handle of what `holds` says */
     struct flow_sum sum;
     uint64_t last_ns;
+    uint64_t end_ns;     /* 0 while open */
+    uint64_t account_ns; /* beginning of the open account period */
+    struct dpi_flow dpi;
+    uint8_t tcp_flags[2];  /* OR of all seen */
+    uint8_t fin_seen;      /* bit per direction */
+    uint8_t holds;         /* enum flow_part */
+    uint8_t quality_class; /* enum quality_class */
+    bool dns;              /* quality is that of DNS over UDP */
+    bool account_open;     /* bytes came since the last account record */
+    bool account_begun;    /* its first account record has left */
+    /* Touched by timers. */
     uint64_t due_ns; /* when expire looks at it next */
     uint32_t wheel_next;
     uint32_t wheel_prev;
     uint16_t wheel_slot;
-    uint8_t status;       /* enum flow_status */
-    uint8_t tcp_flags[2]; /* OR of all seen */
-    uint8_t fin_seen;     /* bit per direction */
-    uint8_t source;       /* index of the capture source */
-    bool account_open;    /* bytes came since the last account record */
-    bool account_begun;   /* its first account record has left */
-    bool account_ended;   /* and the one that tells its end */
-    bool final_sent;      /* its final flow record has left */
-    uint8_t known_told;   /* bits of enum record_known that control has heard… */
-    uint8_t known_rules;  /* …when the rules were these */
+    bool account_ended;  /* the account that tells its end has left */
+    bool final_sent;     /* its final flow record has left */
+    uint8_t known_told;  /* bits of enum record_known that control has heard… */
+    uint8_t known_rules; /* …when the rules were these */
     uint8_t confidence;
-    struct dpi_flow dpi;
+    uint32_t text;                  /* handle of its texts, FLOW_NONE when there are none */
+    struct qoe_handshake handshake; /* TCP */
+    /* Numbers of names in the table, 0 unknown: protocol, app, and category below. */
+    uint16_t protocol;
+    uint16_t app;
     /* Touched when records leave. */
     uint64_t id;
     uint64_t first_ns;
-    uint64_t end_ns;     /* 0 while open */
-    uint64_t report_ns;  /* last flow record, or the beginning */
-    uint64_t account_ns; /* beginning of the open account period */
-    uint64_t bps;        /* bits/s over the last account period */
+    uint64_t report_ns; /* last flow record, or the beginning */
+    uint64_t bps;       /* bits/s over the last account period */
     struct flow_sum reported;
     struct flow_sum accounted;
     uint64_t risks;
     uint64_t risks_told;
-    const char *protocol; /* static names of the DPI library */
-    const char *app;
-    const char *category;
+    uint16_t category;
     struct mac client_mac;
     struct mac server_mac;
-    uint32_t text;     /* handle of a struct flow_text, FLOW_NONE when there is none */
-    uint32_t exported; /* handle of a struct flow_exported, FLOW_NONE for a captured flow */
-    /* Quality: by key.protocol, a struct qoe_tcp or qoe_dns from its first data on. */
-    uint32_t qoe;                   /* handle, FLOW_NONE when there is none */
-    uint8_t quality_class;          /* enum quality_class */
-    bool dns;                       /* qoe is (to be) a struct qoe_dns */
-    struct qoe_handshake handshake; /* TCP */
 };
+
+_Static_assert(offsetof(struct flow, due_ns) <= 128, "a packet touches two cache lines of a flow");
+_Static_assert(sizeof(struct flow) <= 320, "five cache lines, as the slab gives them");
 
 /* Sets up a new flow from its first packet; key, tag and self are the table's and stand already. */
 void flow_begin(struct flow *f, uint64_t id, uint8_t source, const struct packet *p,

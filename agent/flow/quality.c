@@ -1,18 +1,20 @@
 #include "agent/flow/quality.h"
 
+#include "agent/flow/parts.h"
+
 static void note_tcp(struct flow_table *t, struct flow *f, const struct packet *p,
                      enum flow_dir dir)
 {
     if (!f->handshake.done) {
         qoe_handshake_note(&f->handshake, &p->tcp, dir, p->time_ns);
     }
-    if (f->qoe == FLOW_NONE && p->tcp.len == 0) {
+    if (f->holds == PART_NONE && p->tcp.len == 0) {
         return; /* a scan or a refusal needs no state */
     }
     bool made;
     struct qoe_tcp *q = flow_table_tcp(t, f, &made);
     if (q == NULL) {
-        return; /* there are as many as flows */
+        return; /* counted there */
     }
     if (made) {
         qoe_tcp_begin(q, &f->handshake);
@@ -48,7 +50,7 @@ void flow_quality_note(struct flow_table *t, struct flow *f, const struct packet
 
 void flow_quality_settle(struct flow_table *t, struct flow *f, uint64_t now_ns)
 {
-    struct qoe_tcp *tcp = flow_table_tcp_of(t, f);
+    struct qoe_tcp *tcp = flow_table_tcp_awake(t, f);
     struct qoe_dns *dns = flow_table_dns_of(t, f);
     if (tcp != NULL) {
         qoe_tcp_close(tcp, (enum quality_class)f->quality_class, f->end_ns != 0);
@@ -60,7 +62,7 @@ void flow_quality_settle(struct flow_table *t, struct flow *f, uint64_t now_ns)
 
 void flow_quality_told(struct flow_table *t, struct flow *f)
 {
-    struct qoe_tcp *tcp = flow_table_tcp_of(t, f);
+    struct qoe_tcp *tcp = flow_table_tcp_awake(t, f);
     struct qoe_dns *dns = flow_table_dns_of(t, f);
     if (tcp != NULL) {
         qoe_tcp_told(tcp);
@@ -71,7 +73,7 @@ void flow_quality_told(struct flow_table *t, struct flow *f)
 
 void flow_quality_time_moved(struct flow_table *t, struct flow *f)
 {
-    struct qoe_tcp *tcp = flow_table_tcp_of(t, f);
+    struct qoe_tcp *tcp = flow_table_tcp_awake(t, f);
     struct qoe_dns *dns = flow_table_dns_of(t, f);
     if (tcp != NULL) {
         qoe_tcp_time_moved(tcp);
@@ -154,7 +156,7 @@ void flow_quality_clear(struct flow_record *r)
 /* What an exporter tells of was never seen, so it cannot be judged. */
 static uint8_t class_of(const struct flow *f)
 {
-    return f->exported == FLOW_NONE ? f->quality_class : (uint8_t)CLASS_NONE;
+    return f->holds != PART_EXPORTED ? f->quality_class : (uint8_t)CLASS_NONE;
 }
 
 void flow_quality_fill(const struct flow_table *t, const struct flow *f, enum qoe_reach reach,
@@ -179,7 +181,7 @@ void flow_quality_fill(const struct flow_table *t, const struct flow *f, enum qo
 unsigned flow_quality_score(const struct flow_table *t, const struct flow *f)
 {
     struct flow_record r;
-    if (f->qoe == FLOW_NONE) {
+    if (f->holds == PART_NONE) {
         return QUALITY_SCORE_NONE;
     }
     flow_quality_fill(t, f, QOE_NEWEST, &r);

@@ -1,5 +1,6 @@
 #include "agent/flow/select.h"
 
+#include "agent/flow/parts.h"
 #include "agent/flow/quality.h"
 
 #include <stdlib.h>
@@ -60,10 +61,10 @@ COLUMN(by_client_port, f->key.client_port)
 COLUMN(by_server_port, f->key.server_port)
 COLUMN(by_vlan, f->key.vlan)
 COLUMN(by_l4, f->key.protocol)
-COLUMN(by_protocol, text_value(f->protocol))
-COLUMN(by_app, text_value(f->app))
-COLUMN(by_category, text_value(f->category))
-COLUMN(by_host, f->text == FLOW_NONE ? 0 : text_value(flow_table_text_of(t, f)->host))
+COLUMN(by_protocol, text_value(flow_protocol(t, f)))
+COLUMN(by_app, text_value(flow_app(t, f)))
+COLUMN(by_category, text_value(flow_category(t, f)))
+COLUMN(by_host, text_value(flow_text(t, f, TEXT_HOST)))
 COLUMN(by_status, text_value(flow_status_name((enum flow_status)f->status)))
 COLUMN(by_rtt_client, flow_quality_rtt_us(t, f, QOE_CLIENT))
 COLUMN(by_rtt_server, flow_quality_rtt_us(t, f, QOE_SERVER))
@@ -188,8 +189,7 @@ static bool host_matches(const struct flow_filter *filter, const struct flow_tab
         return is_addr(f, filter->host_family, &filter->host, &f->key.client) ||
                is_addr(f, filter->host_family, &filter->host, &f->key.server);
     }
-    return f->text != FLOW_NONE &&
-           strcasestr(flow_table_text_of(t, f)->host, filter->text.host) != NULL;
+    return strcasestr(flow_text(t, f, TEXT_HOST), filter->text.host) != NULL;
 }
 
 static bool ends_match(const struct flow_filter *filter, const struct flow *f)
@@ -222,7 +222,8 @@ static bool matches(const struct flow_filter *filter, const struct flow_table *t
     const char *status = filter->text.status;
     return !filter->impossible && ends_match(filter, f) &&
            (filter->text.flow_id == 0 || f->id == filter->text.flow_id) &&
-           (app[0] == '\0' || strcasecmp(app, f->app) == 0 || strcasecmp(app, f->protocol) == 0) &&
+           (app[0] == '\0' || strcasecmp(app, flow_app(t, f)) == 0 ||
+            strcasecmp(app, flow_protocol(t, f)) == 0) &&
            (status[0] == '\0' ||
             strcmp(status, flow_status_name((enum flow_status)f->status)) == 0) &&
            host_matches(filter, t, f) && quality_matches(filter, t, f);

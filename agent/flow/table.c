@@ -1,33 +1,18 @@
 /*
- * Linear probing at half load or less; a removed slot is closed by moving later ones back
- * (Knuth, The Art of Computer Programming, volume 3, section 6.4, algorithm R). The tag is the
+ * Linear probing at two thirds of the slots or less; a removed slot is closed by moving later ones
+ * back (Knuth, The Art of Computer Programming, volume 3, section 6.4, algorithm R). The tag is the
  * low half of the hash, so it also tells a slot's home.
  */
 #define XXH_INLINE_ALL
 #include "agent/flow/table.h"
 
-#include "common/slab.h"
+#include "agent/flow/parts.h"
+#include "agent/flow/table_inner.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <xxhash.h>
-
-struct slot {
-    uint32_t tag;
-    uint32_t handle; /* FLOW_NONE: empty */
-};
-
-struct flow_table {
-    struct slab flows;
-    struct slab texts;
-    struct slab tcp; /* quality */
-    struct slab dns;
-    struct slab exported;
-    struct slot *slots;
-    uint32_t mask;
-    uint64_t seed; /* random, so that nobody outside can choose colliding keys */
-};
 
 /* Hash input: the lower end first, so that both directions are equal. No padding. */
 struct pair {
@@ -47,7 +32,7 @@ struct flow_table *flow_table_new(uint32_t max, struct err *e)
 {
     struct flow_table *t = calloc(1, sizeof *t);
     uint32_t slots = 64;
-    while (slots < max * 2) {
+    while (slots / 2 < max - max / 4) {
         slots *= 2;
     }
     if (t == NULL || (t->slots = calloc(slots, sizeof *t->slots)) == NULL) {
@@ -60,10 +45,7 @@ struct flow_table *flow_table_new(uint32_t max, struct err *e)
         goto out;
     }
     if (slab_init(&t->flows, sizeof(struct flow), max, e) == 0 &&
-        slab_init(&t->texts, sizeof(struct flow_text), max, e) == 0 &&
-        slab_init(&t->tcp, sizeof(struct qoe_tcp), max, e) == 0 &&
-        slab_init(&t->dns, sizeof(struct qoe_dns), max, e) == 0 &&
-        slab_init(&t->exported, sizeof(struct flow_exported), max, e) == 0) {
+        flow_parts_init(&t->parts, max, e) == 0) {
         return t;
     }
 out:
@@ -77,10 +59,7 @@ void flow_table_free(struct flow_table *t)
         return;
     }
     slab_done(&t->flows);
-    slab_done(&t->texts);
-    slab_done(&t->tcp);
-    slab_done(&t->dns);
-    slab_done(&t->exported);
+    flow_parts_done(&t->parts);
     free(t->slots);
     free(t);
 }
@@ -158,7 +137,7 @@ struct flow *flow_table_add(struct flow_table *t, const struct flow_key *key)
     while (t->slots[at].handle != FLOW_NONE) {
         at = (at + 1) & t->mask;
     }
-    t->slots[at] = (struct slot){.tag = f->tag, .handle = handle};
+    t->slots[at] = (struct flow_slot){.tag = f->tag, .handle = handle};
     return f;
 }
 
@@ -178,7 +157,7 @@ static void close_slot(struct flow_table *t, uint32_t hole)
             hole = at;
         }
     }
-    t->slots[hole] = (struct slot){0};
+    t->slots[hole] = (struct flow_slot){0};
 }
 
 void flow_table_remove(struct flow_table *t, struct flow *f)
@@ -188,15 +167,7 @@ void flow_table_remove(struct flow_table *t, struct flow *f)
         at = (at + 1) & t->mask;
     }
     close_slot(t, at);
-    if (f->text != FLOW_NONE) {
-        slab_put(&t->texts, f->text);
-    }
-    if (f->qoe != FLOW_NONE) {
-        slab_put(f->dns ? &t->dns : &t->tcp, f->qoe);
-    }
-    if (f->exported != FLOW_NONE) {
-        slab_put(&t->exported, f->exported);
-    }
+    flow_parts_drop(t, f);
     uint32_t handle = f->self;
     f->self = FLOW_NONE;
     slab_put(&t->flows, handle);
@@ -221,67 +192,4 @@ uint32_t flow_table_count(const struct flow_table *t)
 uint32_t flow_table_max(const struct flow_table *t)
 {
     return t->flows.max;
-}
-
-static void *qoe_state(struct slab *slab, struct flow *f, bool *made)
-{
-    *made = f->qoe == FLOW_NONE;
-    if (*made) {
-        f->qoe = slab_take(slab);
-    }
-    return f->qoe == FLOW_NONE ? NULL : slab_at(slab, f->qoe);
-}
-
-struct qoe_tcp *flow_table_tcp(struct flow_table *t, struct flow *f, bool *made)
-{
-    return qoe_state(&t->tcp, f, made);
-}
-
-struct qoe_dns *flow_table_dns(struct flow_table *t, struct flow *f, bool *made)
-{
-    return qoe_state(&t->dns, f, made);
-}
-
-struct qoe_tcp *flow_table_tcp_of(const struct flow_table *t, const struct flow *f)
-{
-    return f->qoe == FLOW_NONE || f->dns ? NULL : slab_at(&t->tcp, f->qoe);
-}
-
-struct qoe_dns *flow_table_dns_of(const struct flow_table *t, const struct flow *f)
-{
-    return f->qoe == FLOW_NONE || !f->dns ? NULL : slab_at(&t->dns, f->qoe);
-}
-
-struct flow_text *flow_table_text(struct flow_table *t, struct flow *f)
-{
-    if (f->text == FLOW_NONE) {
-        f->text = slab_take(&t->texts);
-        if (f->text == FLOW_NONE) {
-            return NULL;
-        }
-        memset(slab_at(&t->texts, f->text), 0, sizeof(struct flow_text));
-    }
-    return slab_at(&t->texts, f->text);
-}
-
-const struct flow_text *flow_table_text_of(const struct flow_table *t, const struct flow *f)
-{
-    return f->text == FLOW_NONE ? NULL : slab_at(&t->texts, f->text);
-}
-
-struct flow_exported *flow_table_exported(struct flow_table *t, struct flow *f)
-{
-    if (f->exported == FLOW_NONE) {
-        f->exported = slab_take(&t->exported);
-        if (f->exported == FLOW_NONE) {
-            return NULL;
-        }
-        memset(slab_at(&t->exported, f->exported), 0, sizeof(struct flow_exported));
-    }
-    return slab_at(&t->exported, f->exported);
-}
-
-const struct flow_exported *flow_table_exported_of(const struct flow_table *t, const struct flow *f)
-{
-    return f->exported == FLOW_NONE ? NULL : slab_at(&t->exported, f->exported);
 }

@@ -32,21 +32,3 @@ struct flow *flow_table_at(const struct flow_table *t, uint32_t handle);
 uint32_t flow_table_span(const struct flow_table *t);
 uint32_t flow_table_count(const struct flow_table *t);
 uint32_t flow_table_max(const struct flow_table *t);
-
-/* The flow's quality state, made (not begun) when absent; NULL when there is no room. */
-struct qoe_tcp *flow_table_tcp(struct flow_table *t, struct flow *f, bool *made);
-struct qoe_dns *flow_table_dns(struct flow_table *t, struct flow *f, bool *made);
-/* The same, or NULL when it has none. */
-struct qoe_tcp *flow_table_tcp_of(const struct flow_table *t, const struct flow *f);
-struct qoe_dns *flow_table_dns_of(const struct flow_table *t, const struct flow *f);
-
-/* The flow's texts, made when absent; NULL when there is no room. */
-struct flow_text *flow_table_text(struct flow_table *t, struct flow *f);
-/* The flow's texts, or NULL when it has none. */
-const struct flow_text *flow_table_text_of(const struct flow_table *t, const struct flow *f);
-
-/* What an exporter tells of the flow, made when absent; NULL when there is no room. */
-struct flow_exported *flow_table_exported(struct flow_table *t, struct flow *f);
-/* The same, or NULL for a flow that was captured. */
-const struct flow_exported *flow_table_exported_of(const struct flow_table *t,
-                                                   const struct flow *f);

@@ -1,18 +1,19 @@
 #include "agent/qoe/handshake.h"
 
-/* A handshake slower than this tells the patience of a person, not a round trip. */
-#define HANDSHAKE_MAX_NS 5000000000ull
+enum {
+    HANDSHAKE_MAX_US = 5 * 1000 * 1000
+}; /* slower: the patience of a person, not a round trip */
 
-static uint32_t rtt_us(uint64_t from_ns, uint64_t to_ns)
+static uint32_t rtt_us(uint32_t from_us, uint32_t to_us)
 {
-    if (to_ns < from_ns || to_ns - from_ns > HANDSHAKE_MAX_NS) {
-        return 0;
+    uint32_t us = to_us - from_us;
+    if (us > HANDSHAKE_MAX_US) {
+        return 0; /* or the clock stepped back */
     }
-    uint64_t us = (to_ns - from_ns) / 1000;
-    return us == 0 ? 1 : (uint32_t)us; /* 0 means unknown */
+    return us == 0 ? 1 : us; /* 0 means unknown */
 }
 
-static void note_syn(struct qoe_handshake *h, const struct tcp_segment *tcp, uint64_t now_ns)
+static void note_syn(struct qoe_handshake *h, const struct tcp_segment *tcp, uint32_t now_us)
 {
     if (h->syn_seen) {
         h->ambiguous = true; /* which of them was answered cannot be told (Karn's rule) */
@@ -20,11 +21,11 @@ static void note_syn(struct qoe_handshake *h, const struct tcp_segment *tcp, uin
     }
     h->syn_seen = true;
     h->syn_seq = tcp->seq;
-    h->syn_ns = now_ns;
+    h->syn_us = now_us;
     h->mss[1] = tcp->mss;
 }
 
-static void note_syn_ack(struct qoe_handshake *h, const struct tcp_segment *tcp, uint64_t now_ns)
+static void note_syn_ack(struct qoe_handshake *h, const struct tcp_segment *tcp, uint32_t now_us)
 {
     if (h->syn_ack_seen) {
         h->ambiguous = true;
@@ -32,10 +33,10 @@ static void note_syn_ack(struct qoe_handshake *h, const struct tcp_segment *tcp,
     }
     h->syn_ack_seen = true;
     h->syn_ack_seq = tcp->seq;
-    h->syn_ack_ns = now_ns;
+    h->syn_ack_us = now_us;
     h->mss[0] = tcp->mss;
     if (h->syn_seen && !h->ambiguous && tcp->ack == h->syn_seq + 1) {
-        h->server_us = rtt_us(h->syn_ns, now_ns);
+        h->server_us = rtt_us(h->syn_us, now_us);
     }
 }
 
@@ -44,13 +45,14 @@ void qoe_handshake_note(struct qoe_handshake *h, const struct tcp_segment *tcp, 
 {
     bool syn = (tcp->flags & TCP_SYN) != 0;
     bool ack = (tcp->flags & TCP_ACK) != 0;
+    uint32_t now_us = (uint32_t)(now_ns / 1000);
     if (dir == 0 && syn && !ack) {
-        note_syn(h, tcp, now_ns);
+        note_syn(h, tcp, now_us);
     } else if (dir == 1 && syn && ack) {
-        note_syn_ack(h, tcp, now_ns);
+        note_syn_ack(h, tcp, now_us);
     } else if (dir == 0 && ack && h->syn_ack_seen && tcp->ack == h->syn_ack_seq + 1) {
         if (!h->ambiguous) {
-            h->client_us = rtt_us(h->syn_ack_ns, now_ns);
+            h->client_us = rtt_us(h->syn_ack_us, now_us);
         }
         h->done = true;
     }

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 struct qoe_handshake {
-    uint64_t syn_ns;
-    uint64_t syn_ack_ns;
+    uint32_t syn_us; /* the low 32 bits of µs, of times that are seconds apart at most */
+    uint32_t syn_ack_us;
     uint32_t syn_seq;     /* of the client's SYN, to tell a repeat from a new connection */
     uint32_t syn_ack_seq; /* of the server's */
     uint32_t client_us;   /* SYN/ACK to ACK: client side RTT; 0 unknown */

@@ -2,7 +2,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "agent/qoe/dns.h"
-#include "agent/qoe/tcp.h"
+#include "agent/qoe/rest.h"
 
 #include <string.h>
 
@@ -30,6 +30,16 @@ static struct packet packet_of(const uint8_t *b, uint64_t *now_ns)
                 .stamped = (b[21] & 1) != 0,
                 .sacked = (b[21] & 2) != 0},
     };
+}
+
+/* What rests comes back as it was. */
+static void rest(struct qoe_tcp *q)
+{
+    uint8_t room[QOE_REST_ROOM];
+    struct qoe_tcp back;
+    FUZZ_CHECK(qoe_tcp_rest(q, room) <= sizeof room);
+    qoe_tcp_wake(&back, room);
+    FUZZ_CHECK(memcmp(q, &back, sizeof back) == 0);
 }
 
 static void check(const struct qoe_tcp *q, const struct qoe_dns *dns)
@@ -61,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         qoe_dns_note(&dns, &p);
         if (bytes[at + 23] > 250) {
             qoe_tcp_told(&q);
+            rest(&q);
         }
     }
     qoe_tcp_close(&q, CLASS_WEB, true);

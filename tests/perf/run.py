@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """What the agent costs. CPU of the engine against the nDPI floor on one large capture: both read
 the same file in turn, and the median of the pairs' ratios counts, because only ratios of one run
-can be trusted. Then memory and CPU of a whole agent that watches a silent wire. The figures are
-printed and appended to docs/measurements.md.
-Usage: run.py AGENT FLOOR [--pairs N] [--copies N] [--most RATIO] [--idle SECONDS]"""
+can be trusted. Then what a flow costs in memory, and memory and CPU of a whole agent that watches
+a silent wire. The figures are printed and appended to docs/measurements.md.
+Usage: run.py AGENT TOOLS [--pairs N] [--copies N] [--most RATIO] [--idle SECONDS] [--flows N]"""
 
 import argparse
 import os
@@ -17,7 +17,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 
-from measurements import note  # noqa: E402 (the path comes first)
+import memory  # noqa: E402 (the path comes first)
+from measurements import note  # noqa: E402
 
 CAPTURES = os.path.join(HERE, "..", "..", "deploy", "captures")
 
@@ -107,21 +108,26 @@ cap = 64MiB
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("agent")
-    parser.add_argument("floor")
+    parser.add_argument("tools", help="folder of ndpi_floor and traffic")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--copies", type=int, default=200)
-    parser.add_argument("--most", type=float, default=2.5, help="fails above this ratio")
+    parser.add_argument("--most", type=float, default=1.6, help="fails above this ratio")
     parser.add_argument("--idle", type=int, default=60, help="seconds on a silent wire")
+    parser.add_argument("--flows", type=int, default=1_000_000, help="held at one time")
+    parser.add_argument("--flow-bytes", type=int, default=1200, help="fails above it")
     args = parser.parse_args()
+    traffic = os.path.join(args.tools, "traffic")
     with tempfile.TemporaryDirectory(prefix="picket-perf-") as folder:
         capture = make_capture(folder, args.copies)
         size = os.path.getsize(capture)
         agent = [args.agent, "--read", capture, "--top", "0"]
-        floor = [args.floor, capture]
+        floor = [os.path.join(args.tools, "ndpi_floor"), capture]
         pairs = []
         measure(floor), measure(agent)  # warm the cache
         for _ in range(args.pairs):
             pairs.append((measure(floor), measure(agent)))
+        os.unlink(capture)
+        each, parts = memory.measure(args.agent, traffic, folder, args.flows)
         pss, share = measure_idle(args.agent, folder, args.idle)
     ratio = statistics.median(a[0] / f[0] for f, a in pairs)
     floor_s = statistics.median(f[0] for f, _ in pairs)
@@ -131,12 +137,15 @@ def main():
         f"nDPI floor: {floor_s:.3f} CPU s, peak {pairs[0][0][1] / 1e6:.0f} MB",
         f"engine: {agent_s:.3f} CPU s, peak {pairs[0][1][1] / 1e6:.0f} MB",
         f"ratio: {ratio:.2f}, median of {args.pairs} pairs (at most {args.most})",
+        f"memory: {each:.0f} bytes a flow (at most {args.flow_bytes}), {args.flows} flows held: engine "
+        f"{parts[0] / 1e6:.0f} MB, control with its hosts {parts[1] / 1e6:.0f} MB; "
+        f"{2**30 / each:.0f} flows per GiB",
         f"idle: {pss / 1e6:.1f} MB PSS of three processes with the 64 MiB capture ring, "
         f"{share * 100:.2f} % of a core over {args.idle} s",
     ]
     print("\n".join(lines))
     note("perf", lines)
-    sys.exit(0 if ratio <= args.most else 1)
+    sys.exit(0 if ratio <= args.most and each <= args.flow_bytes else 1)
 
 
 if __name__ == "__main__":

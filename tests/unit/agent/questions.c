@@ -1,6 +1,8 @@
 /* Unit tests of agent/questions and agent/engine_link: what crosses between engine and control. */
 #include "agent/questions.h"
 
+#include "agent/flow/parts.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,8 +35,7 @@ static void open_scene(struct scene *s)
         f->id = i;
         f->status = FLOW_ACTIVE;
         f->sum.bytes[0] = i;
-        f->protocol = f->app = "HTTP";
-        f->category = "Web";
+        flow_set_names(s->table, f, "HTTP", "HTTP", "Web");
     }
 }
 

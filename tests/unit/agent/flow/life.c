@@ -44,7 +44,7 @@ static void on_due(struct flow *f, unsigned due, void *arg)
     scene->due |= due;
     if ((due & FLOW_DUE_ACCOUNT) != 0) {
         struct account account;
-        flow_fill_account(f, scene->now_ns, &account);
+        flow_fill_account(scene->table, f, scene->now_ns, &account);
         scene->begun += account.begins;
         scene->ended += account.ends;
     }

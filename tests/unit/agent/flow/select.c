@@ -1,6 +1,8 @@
 /* Unit tests of agent/flow/select. */
 #include "agent/flow/select.h"
 
+#include "agent/flow/parts.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,8 +16,7 @@ enum { FLOWS = 3000 };
 
 static void name_host(struct flow_table *t, struct flow *f)
 {
-    static const char host[] = "www.Example.org";
-    memcpy(flow_table_text(t, f)->host, host, sizeof host);
+    flow_set_text(t, f, TEXT_HOST, "www.Example.org");
 }
 
 /* Flows 1 to FLOWS: bytes are a permutation, every third is UDP, every tenth has a host name. */
@@ -35,9 +36,7 @@ static struct flow_table *make_table(void)
         f->id = i;
         f->sum.bytes[0] = (uint64_t)i * 7919 % 10007;
         f->status = FLOW_ACTIVE;
-        f->protocol = "TLS";
-        f->app = "Example";
-        f->category = "Web";
+        flow_set_names(t, f, "TLS", "Example", "Web");
         if (i % 10 == 0) {
             name_host(t, f);
         }

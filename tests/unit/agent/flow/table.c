@@ -1,5 +1,5 @@
 /* Unit tests of agent/flow/table. */
-#include "agent/flow/table.h"
+#include "agent/flow/parts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -141,10 +141,11 @@ static void texts_come_empty_and_go_with_their_flow(void **state)
     struct flow_table *t = flow_table_new(FEW, NULL);
     for (unsigned i = 0; i < 3 * FEW; i++) {
         struct flow *f = add(t, i);
-        struct flow_text *text = flow_table_text(t, f);
-        assert_non_null(text);
-        assert_string_equal(text->host, "");
-        text->host[0] = 'x';
+        assert_string_equal(flow_text(t, f, TEXT_HOST), "");
+        flow_set_text(t, f, TEXT_INFO, "GET /");
+        flow_set_text(t, f, TEXT_HOST, "www.example.org");
+        assert_string_equal(flow_text(t, f, TEXT_HOST), "www.example.org");
+        assert_string_equal(flow_text(t, f, TEXT_INFO), "GET /");
         flow_table_remove(t, f);
     }
     flow_table_free(t);
