@@ -23,13 +23,7 @@ struct storm_entry {
     struct storm_key key;
     uint64_t since_ns;
     uint64_t held; /* alerts held back since then */
-    /* The latest of them. */
-    uint64_t flow_id;
-    uint16_t client_port;
-    uint16_t score;
-    char protocol[PROTO_NAME_SIZE];
-    char app[PROTO_NAME_SIZE];
-    char detail[ALERT_DETAIL_SIZE];
+    struct wire_alert last;
 };
 
 struct storm {
@@ -67,16 +61,6 @@ void storm_free(struct storm *s)
     free(s);
 }
 
-static void entry_note(struct storm_entry *entry, const struct wire_alert *alert)
-{
-    entry->flow_id = alert->flow_id;
-    entry->client_port = alert->flow.client_port;
-    entry->score = alert->score;
-    (void)snprintf(entry->protocol, sizeof entry->protocol, "%s", alert->protocol);
-    (void)snprintf(entry->app, sizeof entry->app, "%s", alert->app);
-    (void)snprintf(entry->detail, sizeof entry->detail, "%s", alert->detail);
-}
-
 void storm_add(struct storm *s, const struct wire_alert *alert)
 {
     struct storm_key key = {
@@ -95,7 +79,7 @@ void storm_add(struct storm *s, const struct wire_alert *alert)
         s->refused++;
         return;
     }
-    entry_note(entry, alert);
+    entry->last = *alert;
     if (!made) {
         entry->held++;
         return;
@@ -107,32 +91,13 @@ void storm_add(struct storm *s, const struct wire_alert *alert)
 
 static void summary_put(struct storm *s, const struct storm_entry *entry, uint64_t now_ns)
 {
-    struct wire_alert alert = {
-        .kind = entry->key.kind,
-        .action = ALERT_EVENT,
-        .entity = ENTITY_FLOW,
-        .score = entry->score,
-        .at_ns = now_ns,
-        .since_ns = now_ns,
-        .has_flow = true,
-        .flow_id = entry->flow_id,
-        .flow = {.client = entry->key.client,
-                 .server = entry->key.server,
-                 .client_port = entry->client_port,
-                 .server_port = entry->key.server_port,
-                 .vlan = entry->key.vlan,
-                 .family = entry->key.family,
-                 .protocol = entry->key.protocol},
-    };
-    (void)snprintf(alert.entity_id, sizeof alert.entity_id, "%llu",
-                   (unsigned long long)entry->flow_id);
-    (void)snprintf(alert.protocol, sizeof alert.protocol, "%s", entry->protocol);
-    (void)snprintf(alert.app, sizeof alert.app, "%s", entry->app);
-    (void)snprintf(alert.key, sizeof alert.key, "%s", entry->key.key);
+    const char *detail = entry->last.detail;
+    struct wire_alert alert = entry->last;
+    alert.at_ns = alert.since_ns = now_ns;
     (void)snprintf(alert.detail, sizeof alert.detail,
                    "%.400s%sseen %llu times more within %d s, told together; this is the last",
-                   entry->detail, entry->detail[0] != '\0' ? "; " : "",
-                   (unsigned long long)entry->held, STORM_WINDOW_S);
+                   detail, detail[0] != '\0' ? "; " : "", (unsigned long long)entry->held,
+                   STORM_WINDOW_S);
     s->take(&alert, s->arg);
 }
 

@@ -331,6 +331,7 @@ static struct flow_record flow_number(uint16_t client_port)
     r.key.client.bytes[0] = 10;
     r.key.server.bytes[0] = 192;
     (void)snprintf(r.app, sizeof r.app, "TLS");
+    (void)snprintf(r.host, sizeof r.host, "server.example");
     return r;
 }
 
@@ -342,6 +343,7 @@ static void flow_event(struct alert_engine *a, uint16_t kind, uint16_t client_po
                         .entity = ENTITY_FLOW,
                         .at_ns = second(at_s),
                         .flow = &flow};
+    (void)snprintf(f.entity_id, sizeof f.entity_id, "%u", client_port);
     alert_engine_take(a, &f);
 }
 
@@ -359,6 +361,8 @@ static void a_storm_of_like_flow_alerts_is_told_twice_a_minute(void **state)
     alert_engine_tick(a, second(60));
     assert_int_equal(told.events, 2);
     assert_int_equal(told.last.flow_id, 1000);
+    assert_string_equal(told.last.entity_id, "1000");
+    assert_string_equal(told.last.host, "server.example");
     assert_non_null(strstr(told.last.detail, "999 times more"));
     assert_int_equal(alert_engine_flow_alerts(a), 1);
     alert_engine_close(a);
