@@ -192,8 +192,7 @@ static void tell_stopped(struct control *c, uint64_t wall_ns)
 static void finish(struct control *c, bool agent_stops)
 {
     uint64_t wall_ns = clock_wall_ns();
-    while (intake_drain(&c->intake, c->link)) {
-    }
+    intake_drain_rest(&c->intake, c->link);
     control_poll_close(c); /* before the alerts are flushed: its last results may raise some */
     struct health_outside known = control_measure(c, wall_ns, clock_mono_ns());
     struct counters_gauges gauges = control_gauges(c, &known);

@@ -75,75 +75,94 @@ static bool check_sighting(struct sighting *s)
     return known && family_is_known(s->family);
 }
 
-static void drain_accounts(struct intake *in, struct ring *ring)
+static bool check_exporter(const struct exporter_view *v)
 {
-    const struct account *slot = NULL;
-    for (unsigned i = 0; i < TURN_MAX && (slot = ring_peek(ring)) != NULL; i++) {
-        struct account copy = *slot;
-        ring_release(ring);
-        in->taken++;
-        if (check_account(&copy)) {
-            in->account(&copy, in->arg);
-        } else {
-            in->malformed++;
-        }
-    }
+    return family_is_known(v->family) && v->source < ENGINE_MAX_SOURCES;
 }
 
-static void drain_records(struct intake *in, struct ring *ring)
+/* A value of any ring, copied out: the engine may still write into its slot. */
+union value {
+    struct account account;
+    struct record record;
+    struct sighting sighting;
+    struct exporter_view exporter;
+};
+
+/* Each hands a value on, or returns false when it is not right. */
+
+static bool take_account(struct intake *in, union value *v)
 {
-    const struct record *slot = NULL;
-    for (unsigned i = 0; i < TURN_MAX && (slot = ring_peek(ring)) != NULL; i++) {
-        struct record copy;
-        memcpy(&copy, slot, sizeof copy);
-        ring_release(ring);
-        in->taken++;
-        if (check_record(&copy)) {
-            in->record(&copy, in->arg);
-        } else {
-            in->malformed++;
-        }
+    bool right = check_account(&v->account);
+    if (right) {
+        in->account(&v->account, in->arg);
     }
+    return right;
 }
 
-static void drain_sightings(struct intake *in, struct ring *ring)
+static bool take_record(struct intake *in, union value *v)
 {
-    const struct sighting *slot = NULL;
-    for (unsigned i = 0; i < TURN_MAX && (slot = ring_peek(ring)) != NULL; i++) {
-        struct sighting copy = *slot;
-        ring_release(ring);
-        in->taken++;
-        if (check_sighting(&copy)) {
-            in->sighting(&copy, in->arg);
-        } else {
-            in->malformed++;
-        }
+    bool right = check_record(&v->record);
+    if (right) {
+        in->record(&v->record, in->arg);
     }
+    return right;
 }
 
-static void drain_exporters(struct intake *in, struct ring *ring)
+static bool take_sighting(struct intake *in, union value *v)
 {
-    const struct exporter_view *slot = NULL;
-    for (unsigned i = 0; i < ENGINE_EXPORTER_SLOTS && (slot = ring_peek(ring)) != NULL; i++) {
-        struct exporter_view copy = *slot;
-        ring_release(ring);
-        if (family_is_known(copy.family) && copy.source < ENGINE_MAX_SOURCES &&
-            in->exporter != NULL) {
-            in->exporter(&copy, in->arg);
-        }
+    bool right = check_sighting(&v->sighting);
+    if (right) {
+        in->sighting(&v->sighting, in->arg);
     }
+    return right;
+}
+
+static bool take_exporter(struct intake *in, union value *v)
+{
+    bool right = check_exporter(&v->exporter);
+    if (right && in->exporter != NULL) {
+        in->exporter(&v->exporter, in->arg);
+    }
+    return right;
+}
+
+typedef bool (*take_fn)(struct intake *in, union value *v);
+
+/* Not more than waits at the beginning; true when more waits at the end. */
+static bool drain(struct intake *in, struct ring *ring, size_t size, take_fn take, uint64_t most)
+{
+    union value value;
+    const void *slot = NULL;
+    uint64_t waiting = ring_depth(ring);
+    uint64_t left = waiting < most ? waiting : most;
+    for (; left > 0 && (slot = ring_peek(ring)) != NULL; left--) {
+        memcpy(&value, slot, size);
+        ring_release(ring);
+        in->taken++;
+        in->malformed += take(in, &value) ? 0 : 1;
+    }
+    return ring_depth(ring) > 0;
+}
+
+static bool drain_lanes(struct intake *in, const struct engine_link *link, uint64_t most)
+{
+    bool more = false;
+    for (unsigned i = 0; i < link->workers; i++) {
+        const struct engine_lane *l = &link->lanes[i];
+        more |= drain(in, l->accounts, sizeof(struct account), take_account, most);
+        more |= drain(in, l->flows, sizeof(struct record), take_record, most);
+        more |= drain(in, l->sightings, sizeof(struct sighting), take_sighting, most);
+        more |= drain(in, l->exporters, sizeof(struct exporter_view), take_exporter, most);
+    }
+    return more;
 }
 
 bool intake_drain(struct intake *in, const struct engine_link *link)
 {
-    bool more = false;
-    for (unsigned i = 0; i < link->workers; i++) {
-        drain_accounts(in, link->lanes[i].accounts);
-        drain_records(in, link->lanes[i].flows);
-        drain_sightings(in, link->lanes[i].sightings);
-        drain_exporters(in, link->lanes[i].exporters);
-        more = more || ring_depth(link->lanes[i].accounts) > 0 ||
-               ring_depth(link->lanes[i].flows) > 0 || ring_depth(link->lanes[i].sightings) > 0;
-    }
-    return more;
+    return drain_lanes(in, link, TURN_MAX);
+}
+
+void intake_drain_rest(struct intake *in, const struct engine_link *link)
+{
+    (void)drain_lanes(in, link, UINT64_MAX); /* what comes meanwhile is for our successor */
 }

@@ -26,6 +26,8 @@ struct intake {
  * records and sightings are about. Up to a bounded number a call. Returns true when more waits.
  */
 bool intake_drain(struct intake *in, const struct engine_link *link);
+/* Hands on all that waits now, and ends though an engine goes on writing. */
+void intake_drain_rest(struct intake *in, const struct engine_link *link);
 
 /* Checks a flow record copied out of shared memory and cleans its texts; false: not usable. */
 bool intake_check_flow(struct flow_record *r);
