@@ -23,7 +23,7 @@
 
 enum {
     BATCH = 64,         /* packets of one source before another gets its turn */
-    DUE_PER_TICK = 256, /* flows that timers may see to between two batches */
+    DUE_PER_TICK = 256, /* flows that timers see to at once; the next packet sees to the rest */
     QUIET_WAIT_MS = 250,
     FEW_PACKETS = 5,   /* a client that is refused has not tried much oftener */
     FILE_WAIT_MS = 10, /* a paced file is read in gulps of this length */

@@ -6,8 +6,10 @@
 #include "common/wire/alerts.h"
 #include "common/wire/assets.h"
 #include "common/wire/counters.h"
+#include "common/wire/devices.h"
 #include "common/wire/envelope.h"
 #include "common/wire/flows.h"
+#include "common/wire/probes.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -363,8 +365,8 @@ struct publish *publish_new(const struct publish_options *options, struct err *e
         {.stream = STREAM_COUNTER, .schema = COUNTER_SCHEMA, .sync_ms = PUBLISH_SYNC_MS},
         {.stream = STREAM_FLOW, .schema = FLOW_SCHEMA, .sync_ms = PUBLISH_SYNC_MS},
         {.stream = STREAM_ASSET, .schema = ASSET_SCHEMA, .sync_ms = PUBLISH_SYNC_MS},
-        {.stream = STREAM_SNMP, .schema = 1, .sync_ms = PUBLISH_SYNC_MS},
-        {.stream = STREAM_PROBE, .schema = 1, .sync_ms = PUBLISH_SYNC_MS},
+        {.stream = STREAM_SNMP, .schema = DEVICE_SCHEMA, .sync_ms = PUBLISH_SYNC_MS},
+        {.stream = STREAM_PROBE, .schema = PROBE_SCHEMA, .sync_ms = PUBLISH_SYNC_MS},
     };
     struct publish *p = calloc(1, sizeof *p);
     if (p == NULL) {

@@ -51,9 +51,14 @@ static void uplink_free(struct uplink *u)
     free(u);
 }
 
-static char *copy_or_null(const char *text)
+/* A setting that may be left out: then *copy stays NULL. */
+static int copy_text(char **copy, const char *text, struct err *e)
 {
-    return text != NULL && text[0] != '\0' ? strdup(text) : NULL;
+    if (text == NULL || text[0] == '\0') {
+        return 0;
+    }
+    *copy = strdup(text);
+    return *copy != NULL ? 0 : err_set(e, ERR_NOMEM, "the uplink");
 }
 
 static int copy_options(struct uplink *u, const struct uplink_options *o, struct err *e)
@@ -64,19 +69,19 @@ static int copy_options(struct uplink *u, const struct uplink_options *o, struct
     if (o->url_count == 0) {
         return err_set(e, ERR_CONFIG, "no address of NATS");
     }
-    u->name = strdup(o->name);
     u->urls = calloc(o->url_count, sizeof *u->urls);
-    if (u->name == NULL || u->urls == NULL) {
+    if (u->urls == NULL) {
         return err_set(e, ERR_NOMEM, "the uplink");
     }
     for (; u->url_count < o->url_count; u->url_count++) {
-        u->urls[u->url_count] = strdup(o->urls[u->url_count]);
-        if (u->urls[u->url_count] == NULL) {
-            return err_set(e, ERR_NOMEM, "the uplink");
+        if (copy_text(&u->urls[u->url_count], o->urls[u->url_count], e) != 0) {
+            return -1;
         }
     }
-    u->token_file = copy_or_null(o->token_file);
-    u->ca_file = copy_or_null(o->ca_file);
+    if (copy_text(&u->name, o->name, e) != 0 || copy_text(&u->token_file, o->token_file, e) != 0 ||
+        copy_text(&u->ca_file, o->ca_file, e) != 0) {
+        return -1;
+    }
     (void)snprintf(u->boot, sizeof u->boot, "%s", o->boot);
     (void)snprintf(u->run, sizeof u->run, "%08x%08x", arc4random(), arc4random()); /* fits */
     u->loop = o->loop;
