@@ -19,6 +19,7 @@
 #include "common/log.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ struct core {
     struct ingest ingest;
     struct bus *bus;          /* as the core user */
     struct bus *system;       /* as a user of the system account */
+    _Atomic bool refused;     /* by the store's thread, read by main's */
     pthread_mutex_t web_lock; /* guards the next two */
     web_event_fn web;
     void *web_arg;
@@ -88,6 +90,14 @@ static void database_changed(void *arg, bool up)
 {
     struct core *core = arg;
     (void)fleet_database(core->fleet, up); /* counted there */
+}
+
+static void database_refused(void *arg, const struct err *why)
+{
+    struct core *core = arg;
+    if (!atomic_exchange(&core->refused, true)) {
+        log_error(why, "the database is not for this program");
+    }
 }
 
 static void registry_changed(void *arg)
@@ -248,6 +258,7 @@ static int open_store(struct core *core, struct err *e)
         .publish = publish,
         .tell_web = tell_web,
         .database = database_changed,
+        .refused = database_refused,
         .registry_changed = registry_changed,
         .job_done = job_done,
         .unseal = unseal,
@@ -341,6 +352,11 @@ void core_refresh(struct core *core)
 {
     metric_set(&core->metrics.bus_dropped, bus_dropped(core->bus) + bus_dropped(core->system));
     metric_set(&core->metrics.replies_ignored, bus_replies(core->bus));
+}
+
+bool core_is_refused(const struct core *core)
+{
+    return atomic_load(&core->refused);
 }
 
 /* The store's thread may wait for PostgreSQL as long as that is away, so nobody asks for it. */

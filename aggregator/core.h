@@ -24,6 +24,8 @@ void core_join_web(struct core *core, web_event_fn tell, void *arg);
 
 /* Brings the counters that the bus keeps into the metrics; to be called about once a second. */
 void core_refresh(struct core *core);
+/* The database cannot be used by this program, as the log says: it is to end. */
+bool core_is_refused(const struct core *core);
 /* False when the fleet's or the web's loop has not turned for some seconds. */
 bool core_is_alive(struct core *core, uint64_t mono_ns);
 

@@ -142,7 +142,7 @@ static void wait_for_end(struct core *core, const sigset_t *signals, const char 
 {
     const struct timespec second = {.tv_sec = 1};
     int number = -1;
-    while (number != SIGTERM && number != SIGINT) {
+    while (number != SIGTERM && number != SIGINT && !core_is_refused(core)) {
         number = sigtimedwait(signals, NULL, &second); /* -1: a second has gone by */
         if (number == SIGHUP) {
             reload(config);
@@ -207,8 +207,9 @@ static int run(const struct settings *settings, const struct options *o, struct 
     wait_for_end(core, &signals, o->config, notify);
     core_join_web(core, NULL, NULL);
     web_close(web);
+    int status = core_is_refused(core) ? EXIT_FAILURE : EXIT_SUCCESS;
     core_close(core);
-    return EXIT_SUCCESS;
+    return status;
 }
 
 static int run_notifying(const struct settings *settings, const struct options *o)

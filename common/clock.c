@@ -21,6 +21,12 @@ uint64_t clock_wall_ns(void)
     return clock_ns(CLOCK_REALTIME);
 }
 
+struct timespec clock_mono_in(unsigned wait_ms)
+{
+    uint64_t at = clock_mono_ns() + (uint64_t)wait_ms * NS_PER_MS;
+    return (struct timespec){.tv_sec = (time_t)(at / NS_PER_S), .tv_nsec = (long)(at % NS_PER_S)};
+}
+
 char *clock_format_utc(uint64_t wall_ns, char *buf, unsigned long size)
 {
     time_t seconds = (time_t)(wall_ns / NS_PER_S);

@@ -3,9 +3,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Nanoseconds of CLOCK_MONOTONIC: for durations and silence; never goes back. Any thread. */
 uint64_t clock_mono_ns(void);
+
+/* The time wait_ms from now on that clock, as pthread's timed calls want it. Any thread. */
+struct timespec clock_mono_in(unsigned wait_ms);
 
 /* Nanoseconds since 1970-01-01 UTC of CLOCK_REALTIME: for stamps; may step. Any thread. */
 uint64_t clock_wall_ns(void);

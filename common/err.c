@@ -80,6 +80,7 @@ const char *err_code_name(enum err_code code)
     case ERR_REMOTE: return "remote";
     case ERR_TIMEOUT: return "timeout";
     case ERR_FULL: return "full";
+    case ERR_BUSY: return "busy";
     case ERR_CLOSED: return "closed";
     }
     return "unknown";

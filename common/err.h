@@ -13,7 +13,8 @@ enum err_code {
     ERR_IO,
     ERR_REMOTE,
     ERR_TIMEOUT,
-    ERR_FULL,
+    ERR_FULL, /* beyond a limit: it will not fit next time either */
+    ERR_BUSY, /* not at present: trying again makes sense */
     ERR_CLOSED,
 };
 

@@ -38,12 +38,6 @@ static int cond_init(pthread_cond_t *cond)
     return failed == 0 ? 0 : -1;
 }
 
-static struct timespec deadline_in(unsigned wait_ms)
-{
-    uint64_t at = clock_mono_ns() + (uint64_t)wait_ms * NS_PER_MS;
-    return (struct timespec){.tv_sec = (time_t)(at / NS_PER_S), .tv_nsec = (long)(at % NS_PER_S)};
-}
-
 static uint8_t *slot_at(struct queue *q, size_t place)
 {
     return q->values + (q->first + place) % q->slots * q->value_size;
@@ -141,7 +135,7 @@ bool queue_push(struct queue *q, const void *value)
 
 bool queue_push_wait(struct queue *q, const void *value, unsigned wait_ms)
 {
-    struct timespec deadline = deadline_in(wait_ms);
+    struct timespec deadline = clock_mono_in(wait_ms);
     int waited = 0;
     (void)pthread_mutex_lock(&q->lock);
     while (!q->closed && q->depth == q->slots && waited == 0) {
@@ -163,7 +157,7 @@ bool queue_pop(struct queue *q, void *value)
 
 bool queue_pop_wait(struct queue *q, void *value, unsigned wait_ms)
 {
-    struct timespec deadline = deadline_in(wait_ms);
+    struct timespec deadline = clock_mono_in(wait_ms);
     int waited = 0;
     (void)pthread_mutex_lock(&q->lock);
     while (!q->closed && q->depth == 0 && waited == 0) {

@@ -138,7 +138,7 @@ static struct pg_rows *query_page(struct pg *pg, const struct filter *f, struct 
     pg_add_i64(&args, f->limit + 1); /* one more tells whether there is a next page */
     int len = snprintf(sql, sizeof sql, "%s%s%s", alert_row_sql, filter_sql, place_sql);
     if (len < 0 || len >= (int)sizeof sql) {
-        (void)err_set(e, ERR_FULL, "the statement is too long");
+        (void)err_set(e, ERR_ARG, "the statement is too long");
         return NULL;
     }
     return pg_query(pg, sql, &args, e);

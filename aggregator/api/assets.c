@@ -54,7 +54,7 @@ static struct pg_rows *query_page(struct pg *pg, const struct asset_filter *f,
                        asset_columns_sql, order, asset_filter_sql, order, f->desc ? "<" : ">", type,
                        order, f->desc ? "DESC" : "ASC", f->desc ? "DESC" : "ASC");
     if (len < 0 || len >= (int)sizeof sql) {
-        (void)err_set(e, ERR_FULL, "the statement is too long");
+        (void)err_set(e, ERR_ARG, "the statement is too long");
         return NULL;
     }
     return pg_query(pg, sql, &args, e);

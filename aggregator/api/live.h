@@ -14,6 +14,8 @@ void live_close(struct live *live);
 void live_instance(struct live *live, const char *name);
 void live_point(struct live *live, const struct live_point *point);
 void live_alert(struct live *live, const struct alert_view *view);
+/* Some alerts changed untold: the newest are read anew, and every subscriber gets a snapshot. */
+void live_alerts_missed(struct live *live);
 /* Everything known of the fleet has been told anew. */
 void live_whole(struct live *live);
 

@@ -31,7 +31,7 @@ struct live {
     struct topic alerts;
     struct watched *watched;
     struct recent recent;
-    bool alerts_loaded;
+    bool load_wanted; /* the newest alerts are to be read from the database */
     bool loading;
     uint64_t load_ns; /* of the last attempt */
     struct subscriber *subscribers;

@@ -136,16 +136,12 @@ struct pool *pool_open(const char *conninfo, unsigned threads, struct err *e)
 
 bool pool_stop(struct pool *pool, unsigned wait_ms)
 {
-    uint64_t until_ns = clock_wall_ns() + (uint64_t)wait_ms * NS_PER_MS;
-    const struct timespec until = {
-        .tv_sec = (time_t)(until_ns / NS_PER_S),
-        .tv_nsec = (long)(until_ns % NS_PER_S),
-    };
+    const struct timespec until = clock_mono_in(wait_ms);
     atomic_store(&pool->closing, true);
     queue_close(pool->tasks);
     for (unsigned i = 0; i < pool->threads; i++) {
         struct worker *w = &pool->workers[i];
-        if (w->started && pthread_timedjoin_np(w->thread, NULL, &until) != 0) {
+        if (w->started && pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
             return false;
         }
         w->started = false;

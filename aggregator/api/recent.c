@@ -72,8 +72,24 @@ static void put_sorted(struct recent *recent, struct alert_view *view)
     recent->count++;
 }
 
+/* What was told is kept over what was read before that. */
+static bool is_outdated(const struct recent *recent, const struct alert_view *view)
+{
+    for (size_t i = 0; i < recent->count; i++) {
+        const struct alert_view *kept = recent->items[i];
+        if (kept->id == view->id) {
+            return kept->count > view->count || kept->last_ms > view->last_ms ||
+                   kept->released_ms > view->released_ms;
+        }
+    }
+    return false;
+}
+
 void recent_put(struct recent *recent, const struct alert_view *view, bool fresh)
 {
+    if (!fresh && is_outdated(recent, view)) {
+        return;
+    }
     struct alert_view *kept = copy_of(view);
     if (kept != NULL) {
         take_out(recent->items, &recent->count, view->id);

@@ -23,7 +23,10 @@ struct recent {
 };
 
 void recent_done(struct recent *recent);
-/* Puts a new or changed alert; borrows it. fresh: tell it as a change. */
+/*
+ * Puts a new or changed alert; borrows it. fresh: tell it as a change; else it was read from the
+ * database, and what was told since is kept.
+ */
 void recent_put(struct recent *recent, const struct alert_view *view, bool fresh);
 
 /* {alerts, gone} of all, and of what changed (which is then forgotten). */

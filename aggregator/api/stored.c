@@ -106,7 +106,7 @@ struct pg_rows *stored_run_sorted(const struct query *q, struct pg *pg,
                        sorted->select, order_of(sorted->columns, q->sort), q->desc ? "DESC" : "ASC",
                        q->limit, q->cursor);
     if (len < 0 || len >= (int)sizeof text) {
-        (void)err_set(e, ERR_FULL, "the statement is too long");
+        (void)err_set(e, ERR_ARG, "the statement is too long");
         return NULL;
     }
     return pg_query(pg, text, args, e);

@@ -27,6 +27,7 @@ void topics_open(struct live *live)
     uint64_t now = now_ms();
     topic_init(&live->fleet, "fleet", now);
     topic_init(&live->alerts, "alerts", now);
+    live->load_wanted = true;
 }
 
 static void watched_free(struct watched *w)
@@ -258,6 +259,12 @@ void live_alert(struct live *live, const struct alert_view *view)
     }
 }
 
+void live_alerts_missed(struct live *live)
+{
+    live->load_wanted = true;
+    live->load_ns = 0; /* at the next tick */
+}
+
 void live_whole(struct live *live)
 {
     topic_skip(&live->fleet);
@@ -274,6 +281,7 @@ static void take_loaded(struct web *web, void *arg)
     struct loaded_alerts *loaded = arg;
     live->loading = false;
     if (loaded == NULL) {
+        live->load_wanted = true;
         return;
     }
     for (unsigned i = 0; i < loaded->count; i++) {
@@ -285,7 +293,6 @@ static void take_loaded(struct web *web, void *arg)
     }
     free(loaded->items);
     free(loaded);
-    live->alerts_loaded = true;
     topic_skip(&live->alerts);
     live_tell(live, &live->alerts, true);
 }
@@ -307,11 +314,12 @@ static bool load_run(void *arg, struct pg *pg)
 static void load_alerts(struct live *live, uint64_t mono_ns)
 {
     bool due = live->load_ns == 0 || mono_ns - live->load_ns >= MS(LOAD_MS);
-    if (live->alerts_loaded || live->loading || !due || !live->web->mirror.centre.database_up) {
+    if (!live->load_wanted || live->loading || !due || !live->web->mirror.centre.database_up) {
         return;
     }
     live->load_ns = mono_ns;
     live->loading = pool_submit(live->web->pool, load_run, live->web);
+    live->load_wanted = !live->loading;
 }
 
 static void renew_lease(struct live *live, struct watched *w, uint64_t mono_ns)

@@ -79,6 +79,7 @@ static void take_event(struct web *web, struct web_event *event)
     case WEB_INSTANCE: take_instance(web, event); break;
     case WEB_INSTANCE_GONE: mirror_remove(&web->mirror, event->as.name); break;
     case WEB_ALERT: live_alert(web->live, event->as.alert); break;
+    case WEB_ALERTS_MISSED: live_alerts_missed(web->live); break;
     case WEB_LIVE: live_point(web->live, event->as.live); break;
     case WEB_ANSWER:
     case WEB_AGENT_ADDED:

@@ -381,7 +381,7 @@ static bool post(struct fleet *f, struct message m, const void *bytes, size_t le
 
 static int asked(bool posted, struct err *e)
 {
-    return posted ? 0 : err_set(e, ERR_FULL, "the centre is too busy to ask");
+    return posted ? 0 : err_set(e, ERR_BUSY, "the centre is too busy to ask");
 }
 
 bool fleet_deliver(struct fleet *fleet, enum fleet_channel channel, const char *name,

@@ -164,6 +164,7 @@ enum web_event_kind {
     WEB_INSTANCE = 1,  /* as.instance: new or changed */
     WEB_INSTANCE_GONE, /* as.name */
     WEB_ALERT,         /* as.alert: new or changed row, committed */
+    WEB_ALERTS_MISSED, /* some changed without a WEB_ALERT: read the newest anew */
     WEB_LIVE,          /* as.live: one second of a watched instance */
     WEB_ANSWER,        /* as.chunk, reply: of fleet_ask; the last has chunk->last */
     WEB_AGENT_ADDED,   /* as.outcome, reply */

@@ -149,6 +149,7 @@ void web_event_done(struct web_event *event)
             free(event->as.outcome);
         }
         break;
+    case WEB_ALERTS_MISSED:
     case WEB_CENTRE:
     case WEB_SNAPSHOT_END: break;
     }

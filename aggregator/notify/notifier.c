@@ -265,11 +265,9 @@ bool notifier_close(struct notifier *notifier, unsigned wait_ms)
     if (notifier == NULL) {
         return true;
     }
-    uint64_t until = clock_wall_ns() + (uint64_t)wait_ms * NS_PER_MS;
-    const struct timespec end = {.tv_sec = (time_t)(until / NS_PER_S),
-                                 .tv_nsec = (long)(until % NS_PER_S)};
+    const struct timespec end = clock_mono_in(wait_ms);
     atomic_store(&notifier->stopping, true);
-    if (pthread_timedjoin_np(notifier->thread, NULL, &end) != 0) {
+    if (pthread_clockjoin_np(notifier->thread, NULL, CLOCK_MONOTONIC, &end) != 0) {
         return false;
     }
     free(notifier);

@@ -103,7 +103,7 @@ static int write_section(struct build *build, const struct section *section, str
         if (pg_script(build->pg, "ROLLBACK TO SAVEPOINT section", e) != 0) {
             return -1;
         }
-        build_note(build, why.code == ERR_FULL
+        build_note(build, why.code == ERR_BUSY
                               ? "This part took too long for a report of this length."
                               : "This part could not be computed; the centre's log says why.");
     }

@@ -223,11 +223,9 @@ bool runner_close(struct runner *runner, unsigned wait_ms)
     if (runner == NULL) {
         return true;
     }
-    uint64_t until = clock_wall_ns() + (uint64_t)wait_ms * NS_PER_MS;
-    const struct timespec end = {.tv_sec = (time_t)(until / NS_PER_S),
-                                 .tv_nsec = (long)(until % NS_PER_S)};
+    const struct timespec end = clock_mono_in(wait_ms);
     atomic_store(&runner->stopping, true);
-    if (pthread_timedjoin_np(runner->thread, NULL, &end) != 0) {
+    if (pthread_clockjoin_np(runner->thread, NULL, CLOCK_MONOTONIC, &end) != 0) {
         return false;
     }
     free(runner);

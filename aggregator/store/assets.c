@@ -180,7 +180,7 @@ int assets_apply(struct pg *pg, int32_t instance_id, const json_t *rows, struct 
 {
     char *text = json_dumps(rows, JSON_COMPACT);
     if (text == NULL) {
-        return err_set(e, ERR_FULL, "no memory for %zu assets", json_array_size(rows));
+        return err_set(e, ERR_NOMEM, "no memory for %zu assets", json_array_size(rows));
     }
     struct pg_args args = {0};
     pg_add_i64(&args, instance_id);

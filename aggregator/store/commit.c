@@ -46,7 +46,7 @@ static int read_standing(struct pg *pg, const char *name, const struct batch *ba
     return 0;
 }
 
-/* Compare and set. ERR_FULL when another moved it meanwhile: read again. */
+/* Compare and set. ERR_BUSY when another moved it meanwhile: read again. */
 static int move_cursor(struct pg *pg, const struct standing *s, const struct batch *batch,
                        struct err *e)
 {
@@ -70,7 +70,7 @@ static int move_cursor(struct pg *pg, const struct standing *s, const struct bat
     }
     bool moved = pg_rows_affected(rows) == 1;
     pg_rows_free(rows);
-    return moved ? 0 : err_set(e, ERR_FULL, "the cursor was moved by another writer");
+    return moved ? 0 : err_set(e, ERR_BUSY, "the cursor was moved by another writer");
 }
 
 static int store_gap(struct pg *pg, const struct standing *s, const struct batch *batch,
@@ -190,7 +190,7 @@ static int apply_alerts(struct pg *pg, const struct rows *rows, struct commit *c
     }
     commit->alerts = calloc(rows->alert_count, sizeof *commit->alerts);
     if (commit->alerts == NULL) {
-        return err_set(e, ERR_FULL, "no memory for %u alerts", rows->alert_count);
+        return err_set(e, ERR_NOMEM, "no memory for %u alerts", rows->alert_count);
     }
     for (unsigned i = 0; i < rows->alert_count; i++) {
         struct alert_origin origin = {
@@ -227,14 +227,21 @@ static int store_rows(struct pg *pg, const char *name, const struct standing *s,
 }
 
 /* Ends the transaction as the work went; a failed one leaves nothing behind. */
-static int end(struct pg *pg, int result, struct err *e)
+static int end(struct pg *pg, int result, struct commit *commit, struct err *e)
 {
     if (result == 0) {
-        return pg_script(pg, "COMMIT", e);
+        result = pg_script(pg, "COMMIT", e);
+        bool unsure = result != 0 && !pg_is_usable(pg);
+        if (result != 0) {
+            commit_done(commit);
+            commit->unsure = unsure;
+        }
+        return result;
     }
     if (pg_is_usable(pg)) {
         (void)pg_script(pg, "ROLLBACK", NULL); /* the first failure is the one to tell */
     }
+    commit_done(commit);
     return -1;
 }
 
@@ -269,11 +276,7 @@ int commit_batch(struct pg *pg, const char *name, struct batch *batch, struct co
     if (pg_script(pg, "BEGIN", e) != 0) {
         return -1;
     }
-    if (end(pg, store_rows(pg, name, &s, batch, commit, e), e) != 0) {
-        commit_done(commit);
-        return -1;
-    }
-    return 0;
+    return end(pg, store_rows(pg, name, &s, batch, commit, e), commit, e);
 }
 
 static int store_refused(struct pg *pg, const struct standing *s, const struct quarantined *q,
@@ -310,7 +313,7 @@ int commit_refused(struct pg *pg, const char *name, struct batch *batch, const c
         return -1;
     }
     commit->bad = batch->count;
-    return end(pg, store_refused(pg, &s, &q, batch, e), e);
+    return end(pg, store_refused(pg, &s, &q, batch, e), commit, e);
 }
 
 void commit_done(struct commit *commit)

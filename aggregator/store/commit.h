@@ -25,13 +25,16 @@ struct commit {
     unsigned bad;              /* records put into quarantine */
     unsigned gaps;             /* gap records stored */
     uint64_t lost;             /* sequences inside those gaps */
+    bool unsure;               /* on failure: COMMIT was sent, and what became of it is not known */
     struct alert_view *alerts; /* rows of the alert table that changed; owned */
     unsigned alert_count;
 };
 
 /*
  * Stores a batch of the instance's stream. The batch may be trimmed. 0 with *commit, or -1 and e
- * with nothing stored: ERR_CLOSED and ERR_FULL may be tried again, ERR_REMOTE is the batch's fault.
+ * with nothing stored: ERR_CLOSED, ERR_BUSY and ERR_NOMEM may be tried again, ERR_REMOTE is the
+ * batch's fault. With commit->unsure the answer to COMMIT was lost: it may be stored after all, and
+ * the next try tells.
  */
 int commit_batch(struct pg *pg, const char *name, struct batch *batch, struct commit *commit,
                  struct err *e);

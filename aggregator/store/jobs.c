@@ -8,14 +8,14 @@
 
 #include <stdlib.h>
 
-static int raise_alert(struct pg *pg, struct job *job, const struct store_options *options)
+static int raise_alert(struct pg *pg, struct job *job, struct tell *tell)
 {
     struct alert_origin origin = {.instance_id = job->as.alert.instance_id};
     struct alert_view view;
     if (alerts_apply(pg, &origin, &job->as.alert.alert, &view, &job->e) != 0) {
         return -1;
     }
-    jobs_tell_alert(options, &view);
+    tell_alert(tell, &view);
     return 0;
 }
 
@@ -25,7 +25,7 @@ static int make_config(struct pg *pg, struct job *job, const struct store_option
     return config_make(pg, &job->as.config, &maker, &job->e);
 }
 
-int jobs_run(struct pg *pg, struct job *job, const struct store_options *options)
+int jobs_run(struct pg *pg, struct job *job, const struct store_options *options, struct tell *tell)
 {
     switch (job->kind) {
     case JOB_LOAD:
@@ -39,25 +39,10 @@ int jobs_run(struct pg *pg, struct job *job, const struct store_options *options
     case JOB_ENROL: return registry_enrol(pg, &job->as.enrol, &job->e);
     case JOB_INVITE: return registry_invite(pg, &job->as.invite, &job->e);
     case JOB_REVOKE: return registry_revoke(pg, &job->as.revoke, &job->e);
-    case JOB_ALERT: return raise_alert(pg, job, options);
+    case JOB_ALERT: return raise_alert(pg, job, tell);
     case JOB_CONFIG: return make_config(pg, job, options);
     case JOB_HITS: return config_count(pg, &job->as.hits, &job->e);
     case JOB_CONFIG_NOTE: return config_note(pg, &job->as.config_note, &job->e);
     }
     return err_set(&job->e, ERR_ARG, "job of kind %d", (int)job->kind);
-}
-
-void jobs_tell_alert(const struct store_options *options, const struct alert_view *view)
-{
-    struct alert_view *copy = malloc(sizeof *copy);
-    if (copy == NULL) {
-        metric_add(&options->metrics->web_events_held, 1);
-        return;
-    }
-    *copy = *view;
-    struct web_event event = {.kind = WEB_ALERT, .as.alert = copy};
-    if (!options->tell_web(options->arg, &event)) {
-        metric_add(&options->metrics->web_events_held, 1);
-        web_event_done(&event);
-    }
 }

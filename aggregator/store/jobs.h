@@ -4,9 +4,8 @@
 #include "aggregator/fleet/job.h"
 #include "aggregator/store/pg.h"
 #include "aggregator/store/store.h"
+#include "aggregator/store/tell.h"
 
 /* 0, or -1 with the reason in job->e. */
-int jobs_run(struct pg *pg, struct job *job, const struct store_options *options);
-
-/* Hands the web a copy of the row. */
-void jobs_tell_alert(const struct store_options *options, const struct alert_view *view);
+int jobs_run(struct pg *pg, struct job *job, const struct store_options *options,
+             struct tell *tell);

@@ -1,6 +1,7 @@
 /* What was applied stands in schema_migration; the lock is the session's and ends with it. */
 #include "aggregator/store/migrate.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,26 +29,55 @@ static const struct migration *find_version(const struct migration *list, int64_
     return NULL;
 }
 
-/* Holds each row of schema_migration against the list; returns the newest version, or -1. */
+/* A row of schema_migration against the list. */
+static int check_row(const struct pg_rows *rows, unsigned row, const struct migration *list,
+                     struct err *e)
+{
+    int64_t version = pg_i64(rows, row, 0);
+    const char *name = pg_text(rows, row, 1);
+    const struct migration *known = find_version(list, version);
+    if (known == NULL) {
+        return err_set(e, ERR_CONFIG,
+                       "the database has migration %lld (%s), which this program does not know: it "
+                       "is newer; run the newer program",
+                       (long long)version, name);
+    }
+    if (strcmp(known->sha256, pg_text(rows, row, 2)) != 0) {
+        return err_set(e, ERR_CONFIG,
+                       "migration %lld (%s) of the database is another than this program's: use "
+                       "the program that made the database, or one released after it",
+                       (long long)version, name);
+    }
+    return 0;
+}
+
+static bool is_applied(const struct pg_rows *rows, int version)
+{
+    for (unsigned i = 0; i < pg_rows_count(rows); i++) {
+        if (pg_i64(rows, i, 0) == version) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Holds schema_migration and the list against each other; returns the newest version, or -1. */
 static int check_applied(const struct pg_rows *rows, const struct migration *list, struct err *e)
 {
-    int newest = 0;
-    for (unsigned i = 0; i < pg_rows_count(rows); i++) {
-        int64_t version = pg_i64(rows, i, 0);
-        const char *name = pg_text(rows, i, 1);
-        const struct migration *known = find_version(list, version);
-        if (known == NULL) {
-            return err_set(e, ERR_CONFIG,
-                           "the database has migration %lld (%s), which this program does not "
-                           "know: it is newer; run the newer program",
-                           (long long)version, name);
+    unsigned count = pg_rows_count(rows);
+    int newest = count > 0 ? (int)pg_i64(rows, count - 1, 0) : 0; /* they come in order */
+    for (unsigned i = 0; i < count; i++) {
+        if (check_row(rows, i, list, e) != 0) {
+            return -1;
         }
-        if (strcmp(known->sha256, pg_text(rows, i, 2)) != 0) {
+    }
+    for (; list->version != 0; list++) {
+        if (list->version < newest && !is_applied(rows, list->version)) {
             return err_set(e, ERR_CONFIG,
-                           "migration %lld (%s) of the database is another than this program's",
-                           (long long)version, name);
+                           "the database lacks migration %d (%s) though it has %d: a program that "
+                           "did not know it made the database; restore a backup of before that",
+                           list->version, list->name, newest);
         }
-        newest = (int)version;
     }
     return newest;
 }

@@ -20,7 +20,7 @@ const struct migration *migrate_embedded(void);
 
 /*
  * Applies what is missing. Returns how many were applied, or -1 and e: ERR_CLOSED for a lost
- * connection, ERR_CONFIG for a database that is newer than the program or was made by another
- * text of the same number.
+ * connection, ERR_CONFIG for a database that is newer than the program, was made by another text
+ * of the same number, or has a later one without an earlier one. Then nothing was applied.
  */
 int migrate_run(struct pg *pg, const struct migration *list, struct err *e);

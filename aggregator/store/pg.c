@@ -58,7 +58,7 @@ static int pg_fail_result(const struct pg *pg, const PGresult *result, struct er
         return -1;
     }
     if (e->code == ERR_REMOTE && is_passing(state)) {
-        e->code = ERR_FULL;
+        e->code = ERR_BUSY;
     }
     return err_wrap(e, "SQLSTATE %s", state);
 }

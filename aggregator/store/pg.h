@@ -39,7 +39,7 @@ void pg_add_time(struct pg_args *args, uint64_t wall_ns);
 /*
  * Runs one statement; args may be NULL. Returns rows to be freed with pg_rows_free (also when
  * there are none), or NULL and e with the server's text: ERR_CLOSED when the connection is lost,
- * ERR_FULL when the server cannot at present (resources, operator, locks: try again later),
+ * ERR_BUSY when the server cannot at present (resources, operator, locks: try again later),
  * ERR_REMOTE when it refuses the statement or its values.
  */
 struct pg_rows *pg_query(struct pg *pg, const char *sql, const struct pg_args *args, struct err *e);

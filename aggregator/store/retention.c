@@ -130,8 +130,8 @@ int retention_apply(struct pg *pg, unsigned *dropped, struct err *e)
     struct retention_plan plan;
     int result = 0;
     *dropped = 0;
-    if (in_transaction(pg, "SELECT split_defaults()", NULL, e) != 0 && e->code != ERR_FULL) {
-        return -1; /* ERR_FULL: in use; the next time is an hour away */
+    if (in_transaction(pg, "SELECT split_defaults()", NULL, e) != 0 && e->code != ERR_BUSY) {
+        return -1; /* ERR_BUSY: in use; the next time is an hour away */
     }
     if (retention_plan(pg, NULL, 0, 0, &plan, e) != 0) {
         return -1;
@@ -140,7 +140,7 @@ int retention_apply(struct pg *pg, unsigned *dropped, struct err *e)
         struct err why = {0};
         if (drop_one(pg, &plan.drops[i], &why) == 0) {
             (*dropped)++;
-        } else if (why.code != ERR_FULL) {
+        } else if (why.code != ERR_BUSY) {
             *e = why;
             result = -1;
         }

@@ -10,6 +10,7 @@
 #include "aggregator/store/migrate.h"
 #include "aggregator/store/pg.h"
 #include "aggregator/store/registry.h"
+#include "aggregator/store/tell.h"
 #include "common/clock.h"
 #include "common/queue.h"
 #include "common/wire/delivery.h"
@@ -18,12 +19,15 @@
 #define LOG_MODULE "store"
 #include "common/log.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     BATCH_SLOTS = 1024,     /* of at most 256 KiB each; what does not fit is sent again */
@@ -41,7 +45,7 @@ enum {
 struct item {
     char name[NAME_MAX_LEN + 1];
     enum wire_stream stream;
-    uint8_t *bytes; /* owned; NULL: only a bell that rings for a job */
+    uint8_t *bytes; /* owned */
     size_t len;
 };
 
@@ -49,12 +53,14 @@ struct store {
     struct store_options options;
     struct queue *batches; /* of struct item */
     struct queue *jobs;    /* of struct job * */
+    int bell;              /* eventfd: something was put into either */
     pthread_t thread;
     bool started;
     _Atomic bool stopping;     /* set by store_stop, read by the thread */
     _Atomic size_t bytes_held; /* added by store_batch, taken off by the thread */
     struct pg *pg;             /* below: the thread's own */
     bool told_up;
+    struct tell tell;
     uint64_t housekeeping_ns; /* monotonic, of the last */
     uint64_t malformed_second;
     unsigned malformed_count;
@@ -122,7 +128,9 @@ static void connect_at_last(struct store *s)
         }
         metric_add(&s->options.metrics->database_errors, 1);
         disconnect(s);
-        if (tries % 10 == 0) {
+        if (e.code == ERR_CONFIG) {
+            s->options.refused(s->options.arg, &e); /* waiting does not mend it */
+        } else if (tries % 10 == 0) {
             log_warn(&e, "waiting for PostgreSQL; agents hold what they have");
         }
         pause_ms(s, wait_ms);
@@ -140,7 +148,7 @@ static bool recover(struct store *s, const struct err *e)
         connect_at_last(s);
         return s->pg != NULL;
     }
-    if (e->code == ERR_FULL || e->code == ERR_NOMEM) {
+    if (e->code == ERR_BUSY || e->code == ERR_NOMEM) {
         log_warn(e, "PostgreSQL cannot store at present");
         pause_ms(s, BACKOFF_MIN_MS);
         return !is_stopping(s);
@@ -201,7 +209,7 @@ static void send_nack(struct store *s, const struct item *item, const struct bat
 static void tell_alerts(struct store *s, const struct commit *commit)
 {
     for (unsigned i = 0; i < commit->alert_count; i++) {
-        jobs_tell_alert(&s->options, &commit->alerts[i]);
+        tell_alert(&s->tell, &commit->alerts[i]);
     }
 }
 
@@ -253,7 +261,7 @@ static void store_opened(struct store *s, const struct item *item, struct batch 
             commit_done(&commit);
             return;
         }
-        commit_done(&commit);
+        s->tell.missed = s->tell.missed || commit.unsure;
         if (recover(s, &e)) {
             continue;
         }
@@ -315,7 +323,7 @@ static void do_job(struct store *s, struct job *job)
 {
     while (s->pg != NULL) {
         job->e = (struct err){0};
-        if (jobs_run(s->pg, job, &s->options) == 0) {
+        if (jobs_run(s->pg, job, &s->options, &s->tell) == 0) {
             break;
         }
         struct err why = job->e;
@@ -354,18 +362,33 @@ static void drain_jobs(struct store *s)
     }
 }
 
+static void ring(void *arg)
+{
+    struct store *s = arg;
+    (void)eventfd_write(s->bell, 1); /* would wait only at 2^64 - 1 unheard rings */
+}
+
+static void wait_for_bell(struct store *s)
+{
+    eventfd_t rings = 0;
+    struct pollfd bell = {.fd = s->bell, .events = POLLIN};
+    (void)poll(&bell, 1, IDLE_MS);       /* woken early: the caller looks again anyway */
+    (void)eventfd_read(s->bell, &rings); /* not rung: nothing to take off */
+}
+
+/* All jobs, then one batch; waits when there was none. */
 static void turn(struct store *s)
 {
     struct item item = {0};
-    bool got = queue_pop_wait(s->batches, &item, IDLE_MS);
-    metric_set(&s->options.metrics->writer_depth, queue_depth(s->batches));
     drain_jobs(s);
-    if (got) {
-        if (item.bytes != NULL && !is_stopping(s) && s->pg != NULL) {
-            do_batch(s, &item);
-        }
+    metric_set(&s->options.metrics->writer_depth, queue_depth(s->batches));
+    if (s->pg == NULL || !queue_pop(s->batches, &item)) {
+        wait_for_bell(s);
+    } else {
+        do_batch(s, &item);
         item_done(s, &item);
     }
+    tell_missed(&s->tell);
     if (s->pg != NULL && pg_notified(s->pg)) {
         s->options.registry_changed(s->options.arg);
     }
@@ -387,7 +410,7 @@ static void *store_main(void *arg)
             disconnect(s);
         }
     }
-    drain_jobs(s);
+    drain_jobs(s); /* the queue is closed: none is left behind */
     pg_close(s->pg);
     s->pg = NULL;
     return NULL;
@@ -402,8 +425,12 @@ void store_close(struct store *s)
     while (s->batches != NULL && queue_pop(s->batches, &item)) {
         free(item.bytes);
     }
+    if (s->jobs != NULL) {
+        drain_jobs(s); /* the thread never ran: each is told that it failed */
+    }
     queue_free(s->batches);
     queue_free(s->jobs);
+    (void)close(s->bell); /* nothing is written that could be lost */
     free(s);
 }
 
@@ -415,8 +442,16 @@ struct store *store_open(const struct store_options *options, struct err *e)
         return NULL;
     }
     s->options = *options;
-    s->batches = queue_new(sizeof(struct item), BATCH_SLOTS, NULL, NULL, e);
-    s->jobs = queue_new(sizeof(struct job *), JOB_SLOTS, NULL, NULL, e);
+    s->tell =
+        (struct tell){.web = options->tell_web, .arg = options->arg, .metrics = options->metrics};
+    s->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->bell < 0) {
+        (void)err_set_errno(e, "no wake-up for the store");
+        free(s);
+        return NULL;
+    }
+    s->batches = queue_new(sizeof(struct item), BATCH_SLOTS, ring, s, e);
+    s->jobs = queue_new(sizeof(struct job *), JOB_SLOTS, ring, s, e);
     if (s->batches == NULL || s->jobs == NULL) {
         store_close(s);
         return NULL;
@@ -438,12 +473,12 @@ bool store_stop(struct store *store, unsigned wait_ms)
     if (store == NULL) {
         return true;
     }
-    uint64_t until = clock_wall_ns() + (uint64_t)wait_ms * NS_PER_MS;
-    struct timespec end = {.tv_sec = (time_t)(until / NS_PER_S),
-                           .tv_nsec = (long)(until % NS_PER_S)};
+    const struct timespec end = clock_mono_in(wait_ms);
     atomic_store_explicit(&store->stopping, true, memory_order_release);
     queue_close(store->batches);
-    return !store->started || pthread_timedjoin_np(store->thread, NULL, &end) == 0;
+    queue_close(store->jobs);
+    ring(store);
+    return !store->started || pthread_clockjoin_np(store->thread, NULL, CLOCK_MONOTONIC, &end) == 0;
 }
 
 bool store_batch(struct store *store, const char *name, enum wire_stream stream, const void *bytes,
@@ -466,10 +501,5 @@ bool store_batch(struct store *store, const char *name, enum wire_stream stream,
 
 bool store_job(struct store *store, struct job *job)
 {
-    struct item bell = {.bytes = NULL};
-    if (!queue_push(store->jobs, &job)) {
-        return false;
-    }
-    (void)queue_push(store->batches, &bell); /* full: the thread is awake anyway */
-    return true;
+    return queue_push(store->jobs, &job);
 }

@@ -24,8 +24,9 @@ struct store_options {
     int (*publish)(void *arg, const char *subject, const void *bytes, size_t len, struct err *e);
     web_event_fn tell_web; /* alerts that changed */
     void (*database)(void *arg, bool up);
-    void (*registry_changed)(void *arg);          /* somebody else added or revoked an agent */
-    void (*job_done)(void *arg, struct job *job); /* hands the job back */
+    void (*refused)(void *arg, const struct err *why); /* it is not for this program: end */
+    void (*registry_changed)(void *arg);               /* somebody else added or revoked an agent */
+    void (*job_done)(void *arg, struct job *job);      /* hands the job back */
     /* Opens a sealed secret of the configuration into CONFIG_SECRET_SIZE bytes. */
     int (*unseal)(void *arg, const char *sealed, char *buf, struct err *e);
     void *arg;

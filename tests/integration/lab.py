@@ -115,6 +115,7 @@ class Lab:
         self.ca = self.dir / "centre/ca.pem" if tls else None
         self.settings = {"PICKET_NATS_CA": str(self.ca)} if tls else {}
         self.conninfo = f"host={self.dir}/postgres dbname=picket user=picket"
+        self.database_url = self.conninfo  # the aggregator's: another way there, if a test has one
 
     # --- the centre -----------------------------------------------------------------------
 
@@ -192,7 +193,7 @@ include {include.name}
         config.write_text(f"""
 dir = {self.dir}/centre
 [database]
-url = {self.conninfo}
+url = {self.database_url}
 [nats]
 urls = {self.nats_url}
 [http]

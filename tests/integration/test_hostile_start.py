@@ -63,6 +63,30 @@ def test_a_port_in_use_ends_the_start_with_the_remedy(lab):
     assert status in (1, 2) and "http.listen" in words
 
 
+LACKS_ONE = ("DELETE FROM schema_migration WHERE version = 2", "lacks migration 2 (auth)")
+IS_NEWER = ("INSERT INTO schema_migration VALUES (9999, 'from_the_future', 'x')",
+            "9999 (from_the_future), which this program does not know")
+IS_OTHER = ("UPDATE schema_migration SET sha256 = 'x' WHERE version = 3", "migration 3 (qoe)")
+
+
+def test_a_database_of_another_program_ends_the_start_with_the_remedy(lab):
+    lab.start_centre()
+    for change, word in (LACKS_ONE, IS_NEWER, IS_OTHER):
+        lab.aggregator.stop()
+        kept = lab.sql("SELECT * FROM schema_migration")
+        lab.sql(change + " RETURNING version")
+        status, words = ended([AGGREGATOR, "--config", lab.dir / "aggregator.conf"])
+        assert status == 1 and "not for this program" in words and word in words, words
+        status, words = ended([PICKETCTL, "--dir", lab.dir / "centre", "--database", lab.conninfo,
+                               "agent", "list"])
+        assert status == 1 and word in words, words
+        lab.sql("DELETE FROM schema_migration RETURNING version")
+        for row in kept:
+            lab.sql("INSERT INTO schema_migration VALUES (%s, %s, %s, %s) RETURNING version", *row)
+    lab.aggregator.start()
+    wait_for(lambda: lab.ready(Api(lab.url)), 20, "with its own again it starts")
+
+
 @pytest.mark.parametrize("name", ["missing", "file", "empty"])
 def test_a_centre_s_folder_that_is_none_is_named_with_the_remedy(tmp_path, name):
     if name == "file":

@@ -25,6 +25,8 @@ void __wrap_session_refresh_later(struct web *web, const char *hash, uint64_t us
 int __wrap_fleet_watch(struct fleet *fleet, const char *name, struct err *e);
 bool __wrap_pool_submit(struct pool *pool, task_fn fn, void *arg);
 
+static unsigned loads; /* times that the newest alerts were to be read */
+
 /* What stands behind a struct http_socket here. */
 struct fake_socket {
     unsigned wakes;
@@ -67,7 +69,8 @@ bool __wrap_pool_submit(struct pool *pool, task_fn fn, void *arg)
     (void)pool;
     (void)fn;
     (void)arg;
-    return false;
+    loads++;
+    return true;
 }
 
 struct lab {
@@ -327,6 +330,36 @@ static void topics_take_turns(void **state)
     assert_string_not_equal(first.topic, second.topic);
 }
 
+static void alerts_that_were_missed_are_read_anew(void **state)
+{
+    struct lab *lab = *state;
+    lab->web.mirror.centre.database_up = true;
+    loads = 0;
+    live_tick(lab->web.live, lab->mono_ns);
+    assert_int_equal(loads, 1);
+    lab->web.live->loading = false; /* as if they had come */
+    live_tick(lab->web.live, lab->mono_ns + 60ull * NS_PER_S);
+    assert_int_equal(loads, 1);
+    live_alerts_missed(lab->web.live);
+    live_tick(lab->web.live, lab->mono_ns + 61ull * NS_PER_S);
+    assert_int_equal(loads, 2);
+}
+
+static void what_was_told_is_kept_over_what_was_read_before(void **state)
+{
+    struct lab *lab = *state;
+    struct recent *recent = &lab->web.live->recent;
+    struct alert_view told = {.id = 1, .state = ALERT_STATE_ENGAGED, .kind = 1, .count = 2};
+    struct alert_view read = {.id = 1, .state = ALERT_STATE_ENGAGED, .kind = 1, .count = 1};
+    recent_put(recent, &told, true);
+    recent_put(recent, &read, false);
+    assert_int_equal(recent->items[0]->count, 2);
+    read.count = 3;
+    recent_put(recent, &read, false);
+    assert_int_equal(recent->items[0]->count, 3);
+    assert_int_equal(recent->count, 1);
+}
+
 static void too_many_or_unknown_topics_are_an_error(void **state)
 {
     struct lab *lab = *state;
@@ -388,6 +421,8 @@ int main(void)
         LIVE_TEST(calm_is_told_every_five_seconds),
         LIVE_TEST(an_instance_is_watched_while_somebody_looks),
         LIVE_TEST(topics_take_turns),
+        LIVE_TEST(alerts_that_were_missed_are_read_anew),
+        LIVE_TEST(what_was_told_is_kept_over_what_was_read_before),
         LIVE_TEST(too_many_or_unknown_topics_are_an_error),
         LIVE_TEST(an_ended_session_closes_the_socket),
         LIVE_TEST(an_unproven_session_is_told_nothing_until_it_is),
