@@ -1,15 +1,15 @@
 /*
- * The only file that knows nDPI (4.2). What guards us from it: every packet is a copy with zero
- * bytes behind it (its dissectors were seen to read past the end), few packets of a flow are
- * shown, unions are read only under the master protocol they belong to, and every text is made
- * printable before it leaves.
+ * The only file that knows nDPI; library.h beside it bridges its releases. What guards us from it:
+ * every packet is a copy with zero bytes behind it (its dissectors were seen to read past the end),
+ * few packets of a flow are shown, unions are read only under the master protocol they belong to,
+ * and every text is made printable before it leaves.
  */
 #include "agent/dpi/dpi.h"
 
 #include "agent/dpi/info.h"
+#include "agent/dpi/library.h"
 #include "common/slab.h"
 
-#include <ndpi_api.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,20 +61,6 @@ static int check_library(struct err *e)
     return 0;
 }
 
-static int switch_off(struct ndpi_detection_module_struct *module, NDPI_PROTOCOL_BITMASK *all,
-                      const char *name, struct err *e)
-{
-    char copy[64];
-    (void)snprintf(copy, sizeof copy, "%s", name); /* the call wants a writable text; a cut name
-                                                      is then unknown */
-    int id = ndpi_get_protocol_id(module, copy);
-    if (id < 0) {
-        return err_set(e, ERR_CONFIG, "dpi.disabled: nDPI knows no protocol \"%s\"", name);
-    }
-    all->fds_bits[(unsigned)id / NDPI_BITS] &= ~(1u << ((unsigned)id % NDPI_BITS));
-    return 0;
-}
-
 static int load_rules(struct ndpi_detection_module_struct *module, const char *path, struct err *e)
 {
     char copy[512]; /* the call wants a writable text */
@@ -85,27 +71,51 @@ static int load_rules(struct ndpi_detection_module_struct *module, const char *p
     return 0;
 }
 
+/* A module that knows all names, to ask and to close again; NULL without memory. */
+static struct ndpi_detection_module_struct *open_names(void)
+{
+    struct ndpi_detection_module_struct *names = library_open();
+    if (names != NULL) {
+        struct library_choice all;
+        library_choose_all(&all);
+        library_start(names, &all, false);
+    }
+    return names;
+}
+
+static int switch_off(struct ndpi_detection_module_struct *module, struct library_choice *c,
+                      const struct dpi_options *options, struct err *e)
+{
+    struct ndpi_detection_module_struct *names = open_names();
+    if (names == NULL) {
+        return err_set(e, ERR_NOMEM, "nDPI does not start");
+    }
+    int result = 0;
+    for (size_t i = 0; i < options->disabled_count && result == 0; i++) {
+        if (!library_switch_off(module, names, c, options->disabled[i])) {
+            result = err_set(e, ERR_CONFIG, "dpi.disabled: nDPI knows no protocol \"%s\"",
+                             options->disabled[i]);
+        }
+    }
+    ndpi_exit_detection_module(names);
+    return result;
+}
+
 static int open_module(struct dpi *dpi, const struct dpi_options *options, struct err *e)
 {
-    dpi->module = ndpi_init_detection_module(ndpi_no_prefs);
+    dpi->module = library_open();
     if (dpi->module == NULL) {
         return err_set(e, ERR_NOMEM, "nDPI does not start");
     }
-    NDPI_PROTOCOL_BITMASK all;
-    NDPI_BITMASK_SET_ALL(all);
-    for (size_t i = 0; i < options->disabled_count; i++) {
-        if (switch_off(dpi->module, &all, options->disabled[i], e) != 0) {
-            return -1;
-        }
+    struct library_choice dissectors;
+    library_choose_all(&dissectors);
+    if (options->disabled_count > 0 && switch_off(dpi->module, &dissectors, options, e) != 0) {
+        return -1;
     }
-    ndpi_set_protocol_detection_bitmask2(dpi->module, &all);
     if (options->rules != NULL && load_rules(dpi->module, options->rules, e) != 0) {
         return -1;
     }
-    ndpi_finalize_initialization(dpi->module);
-    if (!options->reference) {
-        ndpi_set_detection_preferences(dpi->module, ndpi_pref_direction_detect_disable, 1);
-    }
+    library_start(dpi->module, &dissectors, options->reference);
     return 0;
 }
 
@@ -199,13 +209,13 @@ static uint16_t copy_packet(struct dpi *dpi, const struct packet *p)
 
 static bool is_known(const ndpi_protocol *protocol)
 {
-    return protocol->app_protocol != NDPI_PROTOCOL_UNKNOWN ||
-           protocol->master_protocol != NDPI_PROTOCOL_UNKNOWN;
+    return library_app(protocol) != NDPI_PROTOCOL_UNKNOWN ||
+           library_master(protocol) != NDPI_PROTOCOL_UNKNOWN;
 }
 
 static void leave_breadcrumb(struct dpi *dpi, const struct dpi_state *state)
 {
-    uint32_t id = state->protocol.app_protocol;
+    uint32_t id = library_app(&state->protocol);
     if (id == NDPI_PROTOCOL_UNKNOWN) {
         id = state->flow.guessed_protocol_id;
     }
@@ -216,8 +226,8 @@ static unsigned news_of(struct dpi_state *state, const ndpi_protocol *now)
 {
     unsigned news = DPI_NEWS_NONE;
     bool host = state->flow.host_server_name[0] != '\0';
-    if (now->app_protocol != state->protocol.app_protocol ||
-        now->master_protocol != state->protocol.master_protocol || (host && !state->host_told)) {
+    if (library_app(now) != library_app(&state->protocol) ||
+        library_master(now) != library_master(&state->protocol) || (host && !state->host_told)) {
         news |= DPI_NEWS_PROTOCOL;
     }
     if ((state->flow.risk & ~state->risks_told) != 0) {
@@ -239,16 +249,13 @@ unsigned dpi_feed(struct dpi *dpi, struct dpi_flow *flow, const struct packet *p
         return DPI_NEWS_NONE;
     }
     uint16_t len = copy_packet(dpi, p);
-    if (!dpi->reference) {
-        state->flow.packet_direction = from_client ? 0 : 1;
-    }
     leave_breadcrumb(dpi, state);
-    ndpi_protocol now = ndpi_detection_process_packet(dpi->module, &state->flow, dpi->copy, len,
-                                                      p->time_ns / 1000000);
+    ndpi_protocol now = library_process(dpi->module, &state->flow, dpi->copy, len,
+                                        p->time_ns / 1000000, dpi->reference, from_client);
     atomic_store_explicit(dpi->breadcrumb, 0, memory_order_relaxed);
     flow->fed++;
     unsigned news = news_of(state, &now);
-    bool settled = is_known(&now) && ndpi_extra_dissection_possible(dpi->module, &state->flow) == 0;
+    bool settled = is_known(&now) && !library_wants_more(dpi->module, &state->flow, &now);
     if (settled || flow->fed >= packet_cap(dpi, p)) {
         dpi_conclude(dpi, flow);
         news |= DPI_NEWS_DONE;
@@ -263,8 +270,7 @@ void dpi_conclude(struct dpi *dpi, struct dpi_flow *flow)
     }
     struct dpi_state *state = slab_at(&dpi->states, flow->state);
     if (!is_known(&state->protocol)) {
-        uint8_t guessed = 0; /* the confidence tells the same */
-        state->protocol = ndpi_detection_giveup(dpi->module, &state->flow, 1, &guessed);
+        state->protocol = library_give_up(dpi->module, &state->flow);
     }
 }
 
@@ -283,13 +289,14 @@ static uint8_t confidence_of(ndpi_confidence_t confidence)
 {
     switch (confidence) {
     case NDPI_CONFIDENCE_MATCH_BY_PORT: return DPI_BY_PORT;
+#ifdef NDPI_HAS_BY_ADDRESS
     case NDPI_CONFIDENCE_MATCH_BY_IP: return DPI_BY_ADDRESS;
+#endif
     case NDPI_CONFIDENCE_DPI_CACHE: return DPI_BY_CACHE;
     case NDPI_CONFIDENCE_DPI: return DPI_BY_CONTENT;
-    case NDPI_CONFIDENCE_UNKNOWN:
-    case NDPI_CONFIDENCE_MAX: break;
+    case NDPI_CONFIDENCE_UNKNOWN: return DPI_UNKNOWN;
+    default: return DPI_BY_CONTENT; /* later releases tell kinds of it apart */
     }
-    return DPI_UNKNOWN;
 }
 
 static void fill_info(const struct dpi_state *state, uint16_t master, struct dpi_result *result)
@@ -311,7 +318,7 @@ static void fill_info(const struct dpi_state *state, uint16_t master, struct dpi
         break;
     case NDPI_PROTOCOL_TLS:
     case NDPI_PROTOCOL_QUIC:
-        dpi_info_tls(flow->protos.tls_quic.ssl_version, flow->protos.tls_quic.alpn, result->info);
+        dpi_info_tls(flow->protos.tls_quic.ssl_version, library_alpn(flow), result->info);
         break;
     case NDPI_PROTOCOL_SSH:
         dpi_info_pair(flow->protos.ssh.client_signature, flow->protos.ssh.server_signature,
@@ -325,8 +332,8 @@ static void fill_info(const struct dpi_state *state, uint16_t master, struct dpi
 static uint16_t name_protocol(struct dpi *dpi, const ndpi_protocol *protocol,
                               struct dpi_result *result)
 {
-    uint16_t app = protocol->app_protocol;
-    uint16_t master = protocol->master_protocol;
+    uint16_t app = library_app(protocol);
+    uint16_t master = library_master(protocol);
     if (master == NDPI_PROTOCOL_UNKNOWN) {
         master = app;
     }
@@ -373,15 +380,13 @@ void dpi_guess(struct dpi *dpi, const struct endpoints *ends, struct dpi_result 
     bool ports = ends->protocol == PROTO_TCP || ends->protocol == PROTO_UDP;
     uint16_t src_port = ports ? ends->src_port : 0;
     uint16_t dst_port = ports ? ends->dst_port : 0;
-    ndpi_protocol by_port =
-        ndpi_guess_undetected_protocol(dpi->module, NULL, ends->protocol, 0, src_port, 0, dst_port);
-    ndpi_protocol found = ndpi_guess_undetected_protocol(dpi->module, NULL, ends->protocol,
-                                                         ipv4_number(ends, &ends->src), src_port,
-                                                         ipv4_number(ends, &ends->dst), dst_port);
+    ndpi_protocol by_port = library_guess(dpi->module, ends->protocol, 0, src_port, 0, dst_port);
+    ndpi_protocol found = library_guess(dpi->module, ends->protocol, ipv4_number(ends, &ends->src),
+                                        src_port, ipv4_number(ends, &ends->dst), dst_port);
     if (!is_known(&found)) {
         return;
     }
-    bool same = found.app_protocol == by_port.app_protocol;
+    bool same = library_app(&found) == library_app(&by_port);
     result->confidence = same ? DPI_BY_PORT : DPI_BY_ADDRESS;
     name_protocol(dpi, &found, result);
 }
@@ -398,15 +403,14 @@ uint64_t dpi_refused(const struct dpi *dpi)
 
 void dpi_protocol_name(unsigned id, char *buf, size_t size)
 {
-    struct ndpi_detection_module_struct *module = ndpi_init_detection_module(ndpi_no_prefs);
+    struct ndpi_detection_module_struct *names = open_names();
     const char *name = "";
-    if (module != NULL && id <= UINT16_MAX) {
-        name = ndpi_get_proto_name(module, (uint16_t)id);
+    if (names != NULL && id <= UINT16_MAX) {
+        name = ndpi_get_proto_name(names, (uint16_t)id);
     }
     (void)snprintf(buf, size, "%s", name); /* a cut name still tells */
-    if (module != NULL) {
-        ndpi_finalize_initialization(module);
-        ndpi_exit_detection_module(module);
+    if (names != NULL) {
+        ndpi_exit_detection_module(names);
     }
 }
 
