@@ -141,16 +141,22 @@ static void fill_dns(const struct qoe_dns *q, enum qoe_reach reach, struct flow_
     r->quality[DIR_C2S] = r->quality[DIR_S2C] = qoe_dns_judge(sum);
 }
 
-void flow_quality_clear(struct flow_record *r)
+/* Until something of it is judged. */
+static void clear(struct flow_record *r, enum quality_unjudged why)
 {
     for (unsigned i = 0; i < 2; i++) {
         r->retransmitted[i] = 0;
         r->out_of_order[i] = 0;
         r->segments[i] = (struct flow_segments){0};
         r->rtt[i] = (struct flow_rtt){0};
-        r->quality[i] = (struct quality){.score = QUALITY_SCORE_NONE, .worst = QUALITY_SCORE_NONE};
+        r->quality[i] = quality_without_score(why);
     }
     r->dns = (struct flow_dns){0};
+}
+
+void flow_quality_clear(struct flow_record *r)
+{
+    clear(r, UNJUDGED_LITTLE);
 }
 
 /* What an exporter tells of was never seen, so it cannot be judged. */
@@ -164,8 +170,8 @@ void flow_quality_fill(const struct flow_table *t, const struct flow *f, enum qo
 {
     const struct qoe_tcp *tcp = flow_table_tcp_of(t, f);
     const struct qoe_dns *dns = flow_table_dns_of(t, f);
-    flow_quality_clear(r);
     r->quality_class = class_of(f);
+    clear(r, r->quality_class == CLASS_NONE ? UNJUDGED_CLASS : UNJUDGED_LITTLE);
     r->quality_profile = r->quality_class == CLASS_NONE ? 0 : QOE_PROFILE;
     if (tcp != NULL && reach == QOE_NEWEST && is_unjudged(tcp)) {
         struct qoe_tcp by_now = *tcp;

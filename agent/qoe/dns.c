@@ -127,7 +127,7 @@ struct quality qoe_dns_judge(const struct qoe_dns_sum *sum)
 {
     uint32_t outcomes = sum->answers.seen + sum->unanswered;
     if (outcomes == 0) {
-        return (struct quality){.score = QUALITY_SCORE_NONE, .worst = QUALITY_SCORE_NONE};
+        return quality_without_score(UNJUDGED_LITTLE);
     }
     struct qoe_measures m = {0};
     if (sum->answers.seen > 0) {

@@ -1,7 +1,5 @@
 #include "agent/qoe/span.h"
 
-#include <stdbool.h>
-
 void qoe_span_add(struct qoe_span *s, const struct qoe_window *w)
 {
     struct qoe_verdict v = qoe_judge(w->class, &w->measures);
@@ -22,12 +20,18 @@ void qoe_span_add(struct qoe_span *s, const struct qoe_window *w)
     }
 }
 
+void qoe_span_withhold(struct qoe_span *s, uint32_t segments, uint32_t samples)
+{
+    bool enough = qoe_confidence(METRIC_NONE, segments, samples) != CONFIDENCE_NONE;
+    s->hidden = s->hidden || enough;
+}
+
 struct quality qoe_span_sum(const struct qoe_span *s)
 {
     enum quality_confidence confidence =
         qoe_confidence((enum quality_metric)s->worst.metric, s->segments, s->samples);
     if (s->weight == 0 || confidence == CONFIDENCE_NONE) {
-        return (struct quality){.score = QUALITY_SCORE_NONE, .worst = QUALITY_SCORE_NONE};
+        return quality_without_score(s->hidden ? UNJUDGED_CAPTURE : UNJUDGED_LITTLE);
     }
     return (struct quality){
         .score = (uint8_t)((s->points + s->weight / 2) / s->weight),

@@ -6,6 +6,7 @@
 
 #include "agent/qoe/score.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct qoe_span {
@@ -13,6 +14,7 @@ struct qoe_span {
     uint32_t weight;
     uint32_t segments; /* what stands behind them, for the confidence */
     uint32_t samples;
+    bool hidden; /* a window was withheld that had enough in it to judge */
     struct qoe_verdict worst;
     uint8_t blame;
     uint32_t value; /* of worst.metric */
@@ -30,5 +32,7 @@ struct qoe_window {
 
 /* Adds a window, unless there is nothing in it to judge by. */
 void qoe_span_add(struct qoe_span *s, const struct qoe_window *w);
+/* Notes a window that the tap did not see whole: its figures would be those of the capture. */
+void qoe_span_withhold(struct qoe_span *s, uint32_t segments, uint32_t samples);
 /* The verdict on all windows so far. */
 struct quality qoe_span_sum(const struct qoe_span *s);

@@ -187,6 +187,12 @@ static uint32_t fewer_samples(const struct closing *c)
     return client < server ? client : server;
 }
 
+/* Of the direction that has more. */
+static uint32_t more_segments(const struct closing *c)
+{
+    return c->counts[0].data > c->counts[1].data ? c->counts[0].data : c->counts[1].data;
+}
+
 static void judge(struct qoe_tcp *q, const struct closing *c, unsigned dir,
                   enum quality_class class)
 {
@@ -217,8 +223,11 @@ void qoe_tcp_close(struct qoe_tcp *q, enum quality_class class, bool last)
         c.length_ms[i] = (q->last_us - q->begun_us[i]) / 1000;
         c.rtt[i] = qoe_rtt_close(&q->rtt[i], last);
     }
+    bool withheld = !both_seen || tap_is_blind(&c);
     for (unsigned dir = 0; dir < 2; dir++) {
-        if (both_seen && !tap_is_blind(&c)) {
+        if (withheld) {
+            qoe_span_withhold(&q->span[dir], more_segments(&c), fewer_samples(&c));
+        } else {
             judge(q, &c, dir, class);
         }
         if (c.counts[dir].data >= MIN_SEGMENTS) {
@@ -233,7 +242,7 @@ void qoe_tcp_told(struct qoe_tcp *q)
 {
     for (unsigned i = 0; i < 2; i++) {
         q->told[i] = q->loss[i].sum;
-        if (q->span[i].weight != 0) {
+        if (q->span[i].weight != 0 || q->span[i].hidden) {
             q->before[i] = qoe_span_sum(&q->span[i]);
             q->span[i] = (struct qoe_span){0};
         }
@@ -255,8 +264,9 @@ void qoe_tcp_time_moved(struct qoe_tcp *q)
 
 struct quality qoe_tcp_quality(const struct qoe_tcp *q, unsigned dir, enum qoe_reach reach)
 {
-    bool news = q->span[dir].weight != 0 || reach == QOE_NEWS;
-    return news ? qoe_span_sum(&q->span[dir]) : q->before[dir];
+    const struct qoe_span *s = &q->span[dir];
+    bool news = s->weight != 0 || s->hidden || reach == QOE_NEWS;
+    return news ? qoe_span_sum(s) : q->before[dir];
 }
 
 struct qoe_rtt_sum qoe_tcp_rtt(const struct qoe_tcp *q, enum qoe_side side, enum qoe_reach reach)

@@ -59,6 +59,8 @@ static const char flows_with[] =
     "       / sum(weight_s2c) FILTER (WHERE score_s2c IS NOT NULL))::int AS score_s2c,"
     " max(score_confidence_c2s) AS confidence_c2s,"
     " max(score_confidence_s2c) AS confidence_s2c,"
+    " max(unjudged_c2s) AS unjudged_c2s,"
+    " max(unjudged_s2c) AS unjudged_s2c,"
     " sum(segments_c2s)::bigint AS segments_c2s,"
     " sum(segments_s2c)::bigint AS segments_s2c,"
     " sum(lost_before_c2s)::bigint AS lost_before_c2s,"
@@ -109,8 +111,8 @@ static const char flows_select[] =
     " retransmitted_c2s, retransmitted_s2c, out_of_order_c2s, out_of_order_s2c,"
     " flags_c2s, flags_s2c, handshake_client, handshake_server, risks,"
     " quality_class, quality_profile,"
-    " score_c2s, c2s.worst, c2s.reason, c2s.blame, confidence_c2s, c2s.value, c2s.of,"
-    " score_s2c, s2c.worst, s2c.reason, s2c.blame, confidence_s2c, s2c.value, s2c.of,"
+    " score_c2s, c2s.worst, c2s.reason, c2s.blame, confidence_c2s, c2s.value, c2s.of, unjudged_c2s,"
+    " score_s2c, s2c.worst, s2c.reason, s2c.blame, confidence_s2c, s2c.value, s2c.of, unjudged_s2c,"
     " segments_c2s, lost_before_c2s, needless_c2s, duplicated_c2s, zero_window_ms_c2s,"
     " segments_s2c, lost_before_s2c, needless_s2c, duplicated_s2c, zero_window_ms_s2c,"
     " rtt_client, rtt_client_min, rtt_client_var, rtt_client_samples,"
@@ -152,8 +154,8 @@ enum flow_column {
     F_RISKS = F_HANDSHAKE + 2,
     F_CLASS,
     F_PROFILE,
-    F_VERDICTS,                      /* seven a direction */
-    F_SEGMENTS = F_VERDICTS + 2 * 7, /* five a direction */
+    F_VERDICTS,                      /* eight a direction */
+    F_SEGMENTS = F_VERDICTS + 2 * 8, /* five a direction */
     F_RTT = F_SEGMENTS + 2 * 5,      /* four a side */
     F_DNS = F_RTT + 2 * 4,           /* four */
     F_EXPORTER = F_DNS + 4,          /* null, as the next three: captured */
@@ -256,7 +258,7 @@ static uint32_t small(const struct cells *c, unsigned column)
 static struct quality read_verdict(const struct cells *c, unsigned at)
 {
     if (pg_is_null(c->rows, c->row, at)) {
-        return (struct quality){.score = QUALITY_SCORE_NONE, .worst = QUALITY_SCORE_NONE};
+        return quality_without_score((enum quality_unjudged)small(c, at + 7));
     }
     return (struct quality){
         .score = (uint8_t)small(c, at),
@@ -280,7 +282,7 @@ static void read_quality(const struct cells *c, struct flow_record *r)
     for (unsigned i = 0; i < 2; i++) {
         unsigned segments = F_SEGMENTS + 5 * i;
         unsigned rtt = F_RTT + 4 * i;
-        r->quality[i] = read_verdict(c, F_VERDICTS + 7 * i);
+        r->quality[i] = read_verdict(c, F_VERDICTS + 8 * i);
         r->segments[i] = (struct flow_segments){
             .data = small(c, segments),
             .lost_before = small(c, segments + 1),

@@ -2,9 +2,9 @@
 
 #include <netinet/in.h>
 
-enum { VERDICT_COLUMNS = 16, TCP_COLUMNS = 18, DNS_COLUMNS = 4 };
+enum { VERDICT_COLUMNS = 16, TCP_COLUMNS = 18, DNS_COLUMNS = 4, UNJUDGED_COLUMNS = 2 };
 
-_Static_assert((int)VERDICT_COLUMNS + (int)TCP_COLUMNS + (int)DNS_COLUMNS ==
+_Static_assert((int)VERDICT_COLUMNS + (int)TCP_COLUMNS + (int)DNS_COLUMNS + (int)UNJUDGED_COLUMNS ==
                    (int)ROWS_QUALITY_COLUMNS,
                "every column is filled");
 
@@ -91,6 +91,12 @@ static void dns(struct copy *c, const struct flow_dns *dns_sum)
     number_or_null(c, dns_sum->answer_us);
 }
 
+static void unjudged(struct copy *c, const struct flow_record *r)
+{
+    copy_i16(c, r->quality[DIR_C2S].unjudged);
+    copy_i16(c, r->quality[DIR_S2C].unjudged);
+}
+
 void rows_quality_copy(struct copy *c, const struct flow_record *r)
 {
     if (r->quality_class == CLASS_NONE) {
@@ -105,4 +111,5 @@ void rows_quality_copy(struct copy *c, const struct flow_record *r)
         nulls(c, TCP_COLUMNS);
         dns(c, &r->dns);
     }
+    unjudged(c, r);
 }

@@ -101,6 +101,8 @@ static void verdict_add(const struct quality *a, uint32_t a_segments, struct qua
                         uint32_t b_segments)
 {
     if (a->score == QUALITY_SCORE_NONE) {
+        bool tells = b->score == QUALITY_SCORE_NONE && a->unjudged > b->unjudged;
+        b->unjudged = tells ? a->unjudged : b->unjudged;
         return;
     }
     struct quality sum = *b;
@@ -241,6 +243,22 @@ static void exporter_read(struct reader *in, struct flow_record *r)
     r->sampling = reader_le32(in);
 }
 
+/* Schema 4: why a direction has no score. */
+static void unjudged_write(struct writer *w, const struct flow_record *r)
+{
+    writer_u8(w, r->quality[DIR_C2S].unjudged);
+    writer_u8(w, r->quality[DIR_S2C].unjudged);
+}
+
+/* Records of schema 3 end before it. */
+static void unjudged_read(struct reader *in, struct flow_record *r)
+{
+    if (reader_left(in) > 0) {
+        r->quality[DIR_C2S].unjudged = reader_u8(in);
+        r->quality[DIR_S2C].unjudged = reader_u8(in);
+    }
+}
+
 size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size)
 {
     struct writer w = writer_of(buf, size);
@@ -266,6 +284,7 @@ size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size)
     text_write(&w, r->info);
     quality_write(&w, r);
     exporter_write(&w, r);
+    unjudged_write(&w, r);
     return w.full ? 0 : writer_len(&w);
 }
 
@@ -344,6 +363,7 @@ int flow_record_unpack(const void *bytes, size_t len, struct flow_record *r, str
         quality_unknown(r);
     }
     exporter_read(&in, r);
+    unjudged_read(&in, r);
     if (in.bad) {
         return err_set(e, ERR_PARSE, "a flow record is cut short or holds unclean text");
     }

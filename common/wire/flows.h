@@ -1,7 +1,7 @@
 /*
  * A flow record: what happened on one flow since its last record (deltas, so sums are right),
  * with what is known of it as a whole. The engine fills it, the spool keeps it packed, the
- * aggregator stores it. Stream "flow", schema 3.
+ * aggregator stores it. Stream "flow", schema 4.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FLOW_SCHEMA = 3, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_SIZE = 32 };
+enum { FLOW_SCHEMA = 4, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_SIZE = 32 };
 
 /* Index of everything that is counted per direction. */
 enum flow_dir { DIR_C2S = 0, DIR_S2C = 1 };
@@ -87,7 +87,7 @@ struct flow_record {
     char category[PROTO_NAME_SIZE]; /* nDPI category name, such as "Web" */
     char host[HOST_NAME_SIZE];      /* SNI, HTTP Host or DNS name; "" when none */
     char info[HOST_NAME_SIZE]; /* HTTP method and path, TLS version, DNS type…; "" when none */
-    /* Schema 2. */
+    /* Schema 2; schema 4: quality[].unjudged. */
     uint8_t quality_class;     /* enum quality_class: what it is judged as */
     uint8_t quality_profile;   /* number of the table that it is judged by; 0 not judged */
     struct quality quality[2]; /* by direction, since the flow's last record */

@@ -38,6 +38,13 @@ static const char *const confidence_names[] = {
     [CONFIDENCE_HIGH] = "high",
 };
 
+static const char *const unjudged_names[] = {
+    [UNJUDGED_NONE] = "none",
+    [UNJUDGED_LITTLE] = "too_little",
+    [UNJUDGED_CAPTURE] = "capture_incomplete",
+    [UNJUDGED_CLASS] = "class",
+};
+
 static const char *const class_names[QUALITY_CLASSES] = {
     [CLASS_NONE] = "none", [CLASS_WEB] = "web", [CLASS_INTERACTIVE] = "interactive",
     [CLASS_BULK] = "bulk", [CLASS_DNS] = "dns",
@@ -85,6 +92,17 @@ const char *quality_class_name(enum quality_class class)
     return NAME_OF(class_names, class);
 }
 
+const char *quality_unjudged_name(enum quality_unjudged unjudged)
+{
+    return NAME_OF(unjudged_names, unjudged);
+}
+
+struct quality quality_without_score(enum quality_unjudged why)
+{
+    return (struct quality){
+        .score = QUALITY_SCORE_NONE, .worst = QUALITY_SCORE_NONE, .unjudged = (uint8_t)why};
+}
+
 int quality_label_by_name(const char *name)
 {
     for (int label = QUALITY_NONE; label <= QUALITY_EXCELLENT; label++) {
@@ -102,8 +120,9 @@ unsigned quality_worse(unsigned a, unsigned b)
 
 bool quality_is_sound(const struct quality *q)
 {
-    bool judged = q->score <= SCORE_MAX && q->worst <= q->score;
-    bool none = q->score == QUALITY_SCORE_NONE && q->worst == QUALITY_SCORE_NONE;
+    bool judged = q->score <= SCORE_MAX && q->worst <= q->score && q->unjudged == UNJUDGED_NONE;
+    bool none = q->score == QUALITY_SCORE_NONE && q->worst == QUALITY_SCORE_NONE &&
+                q->unjudged <= UNJUDGED_CLASS;
     return (judged || none) && q->metric < QUALITY_METRICS && q->blame <= BLAME_SERVER_HOST &&
            q->confidence <= CONFIDENCE_HIGH;
 }

@@ -46,6 +46,14 @@ enum quality_confidence {
     CONFIDENCE_HIGH = 3,
 };
 
+/* Why a direction has no score. */
+enum quality_unjudged {
+    UNJUDGED_NONE = 0,    /* it has one; or an agent before schema 4 did not say */
+    UNJUDGED_LITTLE = 1,  /* too little was seen */
+    UNJUDGED_CAPTURE = 2, /* the tap itself lost packets, or sees only one direction */
+    UNJUDGED_CLASS = 3,   /* nothing of its class is measured */
+};
+
 /* What a flow is judged as. */
 enum quality_class {
     CLASS_NONE = 0, /* neither TCP nor DNS */
@@ -65,6 +73,7 @@ struct quality {
     uint8_t metric;     /* enum quality_metric: what decided in the worst window */
     uint8_t blame;      /* enum quality_blame */
     uint8_t confidence; /* enum quality_confidence */
+    uint8_t unjudged;   /* enum quality_unjudged; UNJUDGED_NONE when there is a score */
     uint32_t value;     /* of metric, in the worst window */
     uint32_t of;        /* 0 for times */
 };
@@ -76,6 +85,9 @@ const char *quality_metric_name(enum quality_metric metric);
 const char *quality_blame_name(enum quality_blame blame);
 const char *quality_confidence_name(enum quality_confidence confidence);
 const char *quality_class_name(enum quality_class class);
+const char *quality_unjudged_name(enum quality_unjudged unjudged);
+/* A verdict without a score. */
+struct quality quality_without_score(enum quality_unjudged why);
 /* The label by its name, or -1. */
 int quality_label_by_name(const char *name);
 /* False for numbers that no honest agent sends. */

@@ -31,6 +31,10 @@ static json_t *verdict(const struct quality *q)
     json_t *v = json_pack("{s:s, s:s}", "label", quality_label_name(label), "confidence",
                           quality_confidence_name((enum quality_confidence)q->confidence));
     if (label == QUALITY_NONE) {
+        if (q->unjudged != UNJUDGED_NONE) {
+            const char *why = quality_unjudged_name((enum quality_unjudged)q->unjudged);
+            (void)json_object_set_new(v, "unjudged", json_string(why)); /* no memory: fewer */
+        }
         return v;
     }
     set(v, "score", q->score);
@@ -129,13 +133,21 @@ static size_t put_verdict(const struct quality *q, char *buf, size_t size)
     return len > 0 && (size_t)len < size ? (size_t)len : 0;
 }
 
+/* Why neither direction has a score: what is not plain to see. */
+static const char *unjudged_text(const struct quality *q)
+{
+    bool capture = q[0].unjudged == UNJUDGED_CAPTURE || q[1].unjudged == UNJUDGED_CAPTURE;
+    return capture ? "not judged: capture incomplete" : "";
+}
+
 void quality_text(const struct flow_record *r, char *buf, size_t size)
 {
     const struct quality *q = r->quality;
-    buf[0] = '\0';
     if (q[0].score == QUALITY_SCORE_NONE && q[1].score == QUALITY_SCORE_NONE) {
+        (void)snprintf(buf, size, "%s", unjudged_text(q)); /* fits, or is cut */
         return;
     }
+    buf[0] = '\0';
     size_t len = put_verdict(&q[DIR_C2S], buf, size);
     len += (size_t)snprintf(buf + len, size - len, " / ");
     (void)put_verdict(&q[DIR_S2C], buf + len, size - len);

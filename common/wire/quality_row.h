@@ -10,5 +10,6 @@
 
 /* A new object, NULL when memory is short. What is not known is left out. */
 json_t *quality_row(const struct flow_record *r);
-/* "excellent 98 / fair 52": client to server, then server to client. "" when not judged. */
+/* "excellent 98 / fair 52": client to server, then server to client. Without a score "", or that
+ * the capture is to blame. */
 void quality_text(const struct flow_record *r, char *buf, size_t size);

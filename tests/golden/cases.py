@@ -209,6 +209,19 @@ def dns_trouble():
     return frames
 
 
+def blind_tap():
+    """A transfer of which the capture misses every tenth segment, and one seen one way only."""
+    a, b = ("10.0.0.1", 43002, "10.0.0.2", 9997), ("10.0.0.2", 9997, "10.0.0.1", 43002)
+    frames = [tcp(*a, 0, 0, SYN), tcp(*b, 0, 1, SYN | ACK), tcp(*a, 1, 1, ACK)]
+    for i in range(60):
+        segment = tcp(*b, 1 + 100 * i, 1, PSH | ACK, bytes(100))
+        frames += [tcp(*a, 1, 101 + 100 * i, ACK)] if i % 10 == 5 else [
+            segment, tcp(*a, 1, 101 + 100 * i, ACK)]
+    c = ("10.0.0.1", 43003, "10.0.0.2", 9996)
+    frames += [tcp(*c, 1 + 100 * i, 1, PSH | ACK, bytes(100)) for i in range(30)]
+    return [(START + i * 0.01, frame) for i, frame in enumerate(frames)]
+
+
 CASES = {
     "http": (conversation, ETHERNET),
     "dns": (dns, ETHERNET),
@@ -226,6 +239,7 @@ CASES = {
     "loss-and-reordering": (loss_and_reordering, ETHERNET),
     "five-fates": (five_fates, ETHERNET),
     "poor-link": (poor_link, ETHERNET),
+    "blind-tap": (blind_tap, ETHERNET),
     "found-midway": (found_midway, ETHERNET),
     "dns-trouble": (dns_trouble, ETHERNET),
     "port-reuse": (port_reuse, ETHERNET),

@@ -1,5 +1,6 @@
 """What the agent says of a line is what the line did: round trip, losses, score and label."""
 
+import pathlib
 import re
 import shutil
 import subprocess
@@ -9,6 +10,9 @@ import pytest
 
 from lab import TOP, Process, wait_for
 from relay import Line
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
+import cases  # noqa: E402 (the path comes first)
 
 NAME, PORT = "pktline", 80
 SIZE = 400_000
@@ -196,6 +200,29 @@ def test_the_store_says_the_same_when_the_agent_is_away(site):
         for member in ("rtt_client_us", "rtt_server_us", "rtt_server_min_us", "segments_s2c",
                        "lost_before_s2c", "retransmitted_c2s", "needless_c2s", "penalty"):
             assert row[member] == live[flow_id][member], member
+
+
+def test_a_capture_with_gaps_is_said_to_be_one_live_and_stored(site):
+    lab, api, _ = site
+    capture = lab.dir / "blind-tap.pcap"
+    cases.write("blind-tap", capture)
+    lab.agent("pisa-2", f"file:{capture}")
+
+    def flows(live):
+        answer = api.get("/instances/pisa-2/query?op=flows&limit=100")
+        whole = sorted(row["packets"] for row in answer["rows"]) == [30, 117]
+        rows = {row["client_port"]: row["quality"] for row in answer["rows"]}
+        return rows if answer["live"] == live and whole else None
+
+    wait_for(lambda: (api.instance("pisa-2") or {}).get("state") == "up", 20, "pisa-2 is up")
+    live = wait_for(lambda: flows(True), 20, "a live answer")
+    lab.agents["pisa-2"].stop()  # its last records leave
+    stored = wait_for(lambda: flows(False), 20, "a stored answer")
+    assert stored == live
+    for quality in stored.values():
+        for direction in ("c2s", "s2c"):
+            assert quality[direction] == {
+                "label": "none", "confidence": "none", "unjudged": "capture_incomplete"}
 
 
 def test_an_instance_tells_how_its_flows_went(site):

@@ -59,6 +59,7 @@ describe("quality", () => {
     expect(reasonText({ ...bad, reason: "zero_window", value: 400, of: 1700 })).toBe("The receiver had no room for 400\u00a0ms of 1.7\u00a0s.");
     expect(reasonText({ label: "excellent", confidence: "high", score: 100, worst: 100 })).toBe("Nothing to fault.");
     expect(reasonText({ label: "none", confidence: "none" })).toBe("Too little was seen to say.");
+    expect(reasonText({ label: "none", confidence: "none", unjudged: "capture_incomplete" })).toContain("capture is incomplete");
   });
   it("draws the borders of labels where the centre does", () => {
     expect([80, 79, 60, 59, 31, 30, 0, null].map(labelOf)).toEqual(["excellent", "good", "good", "fair", "fair", "poor", "poor", "none"]);

@@ -1844,6 +1844,15 @@ export interface components {
              */
             of?: number;
             /**
+             * @description Why there is no score: too little was seen (20 data segments or 3 round trips are
+             *     needed); the capture is incomplete, so losses would be its own (over 0.5 % of ACKs are
+             *     for bytes that it never saw, or it sees one direction only); nothing of its class is
+             *     measured. Left out with a score, and of flows that an agent before flow schema 4 told.
+             *
+             * @enum {string}
+             */
+            unjudged?: "too_little" | "capture_incomplete" | "class";
+            /**
              * @description Which side of the tap cost the points.
              * @enum {string}
              */

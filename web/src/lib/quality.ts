@@ -16,7 +16,7 @@ export function labelOf(score: number | null | undefined): QualityLabel {
 /** What decided, with its numbers. */
 export function reasonText(verdict: Verdict): string {
   const { reason, value = 0, of = 0 } = verdict;
-  if (verdict.label === "none") return t("quality.none.why");
+  if (verdict.label === "none") return t(`quality.none.${verdict.unjudged ?? "too_little"}`);
   if (!reason) return t("quality.reason.none");
   const values = { n: count(value), of: count(of), share: percent(of ? value / of : null) };
   switch (reason) {

@@ -129,6 +129,7 @@ static void few_segments_are_counted_and_not_judged(void **state)
     assert_int_equal(s.q.loss[S2C].sum.retransmitted, 1);
     assert_int_equal(verdict(&s, S2C).score, QUALITY_SCORE_NONE);
     assert_int_equal(verdict(&s, S2C).confidence, CONFIDENCE_NONE);
+    assert_int_equal(verdict(&s, S2C).unjudged, UNJUDGED_LITTLE);
 }
 
 static void a_mean_hides_no_bad_window(void **state)
@@ -176,6 +177,22 @@ static void a_tap_that_loses_packets_itself_judges_nothing(void **state)
     qoe_tcp_close(&s.q, CLASS_WEB, true);
     assert_true(s.q.loss[S2C].sum.unseen >= 19);
     assert_int_equal(verdict(&s, S2C).score, QUALITY_SCORE_NONE);
+    assert_int_equal(verdict(&s, S2C).unjudged, UNJUDGED_CAPTURE);
+    qoe_tcp_told(&s.q);
+    assert_int_equal(verdict(&s, S2C).unjudged, UNJUDGED_LITTLE); /* nothing since */
+    assert_int_equal(qoe_tcp_quality(&s.q, S2C, QOE_NEWEST).unjudged, UNJUDGED_CAPTURE);
+}
+
+static void a_gap_in_what_is_too_little_anyway_is_not_held_against_the_tap(void **state)
+{
+    (void)state;
+    struct scene s = begin();
+    s.q.rtt[QOE_CLIENT] = s.q.rtt[QOE_SERVER] = (struct qoe_rtt){0};
+    pass(&s, S2C, (struct tcp_segment){.seq = 1 + SIZE, .len = SIZE, .ack = 1});
+    pass(&s, C2S, (struct tcp_segment){.seq = 1, .ack = 1 + 2 * SIZE});
+    qoe_tcp_close(&s.q, CLASS_WEB, true);
+    assert_int_equal(s.q.loss[S2C].sum.unseen, 1);
+    assert_int_equal(verdict(&s, S2C).unjudged, UNJUDGED_LITTLE);
 }
 
 static void a_flow_that_is_seen_one_way_only_is_not_judged(void **state)
@@ -189,6 +206,7 @@ static void a_flow_that_is_seen_one_way_only_is_not_judged(void **state)
     }
     qoe_tcp_close(&s.q, CLASS_WEB, true);
     assert_int_equal(verdict(&s, S2C).score, QUALITY_SCORE_NONE);
+    assert_int_equal(verdict(&s, S2C).unjudged, UNJUDGED_CAPTURE);
 }
 
 static void a_flow_that_is_found_in_its_middle_has_round_trips_too(void **state)
@@ -245,6 +263,7 @@ int main(void)
         cmocka_unit_test(a_mean_hides_no_bad_window),
         cmocka_unit_test(a_receiver_without_room_is_blamed_itself),
         cmocka_unit_test(a_tap_that_loses_packets_itself_judges_nothing),
+        cmocka_unit_test(a_gap_in_what_is_too_little_anyway_is_not_held_against_the_tap),
         cmocka_unit_test(a_flow_that_is_seen_one_way_only_is_not_judged),
         cmocka_unit_test(a_flow_that_is_found_in_its_middle_has_round_trips_too),
         cmocka_unit_test(a_record_tells_only_what_came_since_the_one_before),

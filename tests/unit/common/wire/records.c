@@ -104,6 +104,7 @@ static void a_flow_comes_back_as_it_was(void **state)
 enum {
     QUALITY_PACKED = 2 + 2 * 33 + 2 * 16 + 16, /* what schema 2 added at the end */
     CAPTURED_PACKED = 1,                       /* what schema 3 adds for a captured flow */
+    UNJUDGED_PACKED = 2,                       /* what schema 4 adds */
 };
 
 static void a_record_of_schema_1_has_no_quality(void **state)
@@ -113,7 +114,9 @@ static void a_record_of_schema_1_has_no_quality(void **state)
     uint8_t buf[FLOW_PACKED_MAX];
     struct flow_record in = a_flow(), out;
     size_t len = flow_record_pack(&in, buf, sizeof buf);
-    assert_int_equal(flow_record_unpack(buf, len - CAPTURED_PACKED - QUALITY_PACKED, &out, &e), 0);
+    assert_int_equal(
+        flow_record_unpack(buf, len - UNJUDGED_PACKED - CAPTURED_PACKED - QUALITY_PACKED, &out, &e),
+        0);
     assert_string_equal(out.info, "TLSv1.3");
     assert_int_equal(out.quality_profile, 0);
     assert_int_equal(out.quality[DIR_C2S].score, QUALITY_SCORE_NONE);
@@ -212,9 +215,27 @@ static void a_record_of_schema_2_is_a_captured_flow(void **state)
     uint8_t buf[FLOW_PACKED_MAX];
     struct flow_record in = an_exported_flow(), out;
     size_t len = flow_record_pack(&in, buf, sizeof buf);
-    assert_int_equal(flow_record_unpack(buf, len - EXPORTER_LEN, &out, &e), 0);
+    assert_int_equal(flow_record_unpack(buf, len - UNJUDGED_PACKED - EXPORTER_LEN, &out, &e), 0);
     assert_int_equal(out.exporter_family, ADDR_NONE);
     assert_string_equal(out.info, "TLSv1.3");
+}
+
+static void a_record_of_schema_3_does_not_say_why_it_is_not_judged(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record in = a_flow(), out;
+    in.quality[DIR_C2S] = quality_without_score(UNJUDGED_CAPTURE);
+    size_t len = flow_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(flow_record_unpack(buf, len, &out, &e), 0);
+    assert_int_equal(out.quality[DIR_C2S].unjudged, UNJUDGED_CAPTURE);
+    assert_int_equal(flow_record_unpack(buf, len - UNJUDGED_PACKED, &out, &e), 0);
+    assert_int_equal(out.quality[DIR_C2S].score, QUALITY_SCORE_NONE);
+    assert_int_equal(out.quality[DIR_C2S].unjudged, UNJUDGED_NONE);
+    in.quality[DIR_C2S].unjudged = UNJUDGED_CLASS + 1;
+    len = flow_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(flow_record_unpack(buf, len, &out, &e), -1);
 }
 
 static void a_cut_flow_is_an_error_not_a_crash(void **state)
@@ -227,7 +248,9 @@ static void a_cut_flow_is_an_error_not_a_crash(void **state)
         struct err e = {0};
         uint8_t *part = malloc(cut > 0 ? cut : 1);
         memcpy(part, buf, cut);
-        bool is_older = cut == len - EXPORTER_LEN || cut == len - EXPORTER_LEN - QUALITY_PACKED;
+        size_t left = len - cut;
+        bool is_older = left == UNJUDGED_PACKED || left == UNJUDGED_PACKED + EXPORTER_LEN ||
+                        left == UNJUDGED_PACKED + EXPORTER_LEN + QUALITY_PACKED;
         assert_int_equal(flow_record_unpack(part, cut, &out, &e), is_older ? 0 : -1);
         free(part);
     }
@@ -252,7 +275,8 @@ static void unclean_text_from_an_agent_is_refused(void **state)
     uint8_t buf[FLOW_PACKED_MAX];
     struct flow_record in = a_flow(), out;
     size_t len = flow_record_pack(&in, buf, sizeof buf);
-    buf[len - CAPTURED_PACKED - QUALITY_PACKED - 1] = 0xFF; /* the last letter of the info */
+    buf[len - UNJUDGED_PACKED - CAPTURED_PACKED - QUALITY_PACKED - 1] =
+        0xFF; /* the last letter of the info */
     assert_int_equal(flow_record_unpack(buf, len, &out, &e), -1);
 }
 
@@ -418,6 +442,7 @@ int main(void)
         cmocka_unit_test(fields_that_a_later_schema_adds_are_skipped),
         cmocka_unit_test(who_exported_a_flow_survives_the_wire),
         cmocka_unit_test(a_record_of_schema_2_is_a_captured_flow),
+        cmocka_unit_test(a_record_of_schema_3_does_not_say_why_it_is_not_judged),
         cmocka_unit_test(a_cut_flow_is_an_error_not_a_crash),
         cmocka_unit_test(hostile_host_names_are_cleaned_before_they_leave),
         cmocka_unit_test(unclean_text_from_an_agent_is_refused),
