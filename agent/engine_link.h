@@ -49,6 +49,8 @@ struct worker_stats {
     _Atomic uint64_t flows;         /* gauge: live flows */
     _Atomic uint64_t flows_max;     /* gauge: the table's cap */
     _Atomic uint64_t flows_refused; /* packets without a flow because the table was full */
+    _Atomic uint64_t shed_openings; /* unanswered SYNs that went without a record: too many */
+    _Atomic uint64_t shed_flows;    /* flows that were told to their end early, to make room */
     _Atomic uint64_t dpi_states;    /* gauge: live nDPI states */
     _Atomic uint64_t dpi_refused;   /* flows without DPI because of the cap */
     _Atomic uint64_t clock_ns;      /* the worker's packet time */

@@ -27,7 +27,7 @@ struct reference {
 
 static struct flow *flow_of(struct reference *r, const struct packet *p, enum flow_dir *dir)
 {
-    struct flow *f = flow_table_find(r->table, &p->ends, dir);
+    struct flow *f = flow_table_find(r->table, flow_table_tag(r->table, &p->ends), &p->ends, dir);
     if (f != NULL) {
         return f;
     }

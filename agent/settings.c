@@ -127,7 +127,18 @@ static const struct conf_row rows[] = {
      .min = 64,
      .max = 16777216,
      .reloadable = true,
-     .help = "Live flows of each worker; packets of further ones are counted and refused."},
+     .help = "Live flows of each worker. In a full table a new flow takes the place of one that is "
+             "over, unanswered, silent or short; else its packets are counted and refused."},
+    {.key = "flow.half_open",
+     .type = CONF_INT,
+     .offset = AT(flow_half_open),
+     .fallback = "131072",
+     .min = 64,
+     .max = 16777216,
+     .reloadable = true,
+     .help =
+         "Connections of each worker that wait for their first answer (140 bytes each); of more "
+         "the oldest is counted and given up."},
     {.key = "flow.idle_tcp",
      .type = CONF_DURATION,
      .offset = AT(flow_idle_tcp),
@@ -500,8 +511,8 @@ bool settings_engine_differs(const struct settings *from, const struct settings 
     return lists_differ(&from->capture_sources, &to->capture_sources) ||
            strcmp(from->capture_filter, to->capture_filter) != 0 ||
            from->capture_ring != to->capture_ring || from->capture_snaplen != to->capture_snaplen ||
-           from->flow_max != to->flow_max || from->flow_idle_tcp != to->flow_idle_tcp ||
-           from->flow_idle_udp != to->flow_idle_udp ||
+           from->flow_max != to->flow_max || from->flow_half_open != to->flow_half_open ||
+           from->flow_idle_tcp != to->flow_idle_tcp || from->flow_idle_udp != to->flow_idle_udp ||
            from->flow_idle_other != to->flow_idle_other ||
            from->flow_unanswered != to->flow_unanswered || from->flow_linger != to->flow_linger ||
            from->flow_report != to->flow_report || from->dpi_enabled != to->dpi_enabled ||

@@ -33,6 +33,7 @@ struct settings {
     int64_t capture_snaplen;
 
     int64_t flow_max;
+    int64_t flow_half_open;
     int64_t flow_idle_tcp;
     int64_t flow_idle_udp;
     int64_t flow_idle_other;

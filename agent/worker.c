@@ -30,48 +30,11 @@ enum {
 };
 #define CLOCK_TICK_NS 50000000ull /* packet time between two looks at the timers */
 
-/* A flow's life is over, or its verdict: what DPI knows becomes the flow's own. */
-static void take_verdict(struct worker *w, struct flow *f)
-{
-    struct dpi_result result;
-    dpi_describe(w->dpi, &f->dpi, &result);
-    worker_note_verdict(w->table, f, &result);
-    emit_risks(&w->emitter, f, w->clock_ns);
-}
-
-static void conclude(struct worker *w, struct flow *f)
-{
-    if (f->dpi.done) {
-        return;
-    }
-    dpi_conclude(w->dpi, &f->dpi);
-    take_verdict(w, f);
-    dpi_drop(w->dpi, &f->dpi);
-}
-
-/* Sends what is left to tell of an ended flow; false when the ring had no room. */
-static bool send_last(struct worker *w, struct flow *f)
-{
-    conclude(w, f);
-    f->final_sent = emit_flow(&w->emitter, f, w->clock_ns);
-    return f->final_sent;
-}
-
-/* Segments that trickled in after the last record, such as late ACKs, get one of their own. */
-static void remove_flow(struct worker *w, struct flow *f)
-{
-    if (!f->final_sent || flow_has_news(f)) {
-        (void)send_last(w, f); /* without room it is lost, and the ring has counted it */
-    }
-    flow_expiry_forget(w->expiry, f);
-    flow_table_remove(w->table, f);
-}
-
 static void on_due(struct flow *f, unsigned due, void *arg)
 {
     struct worker *w = arg;
     if ((due & FLOW_DUE_FINAL) != 0) {
-        (void)send_last(w, f); /* tried again when the flow is removed */
+        (void)worker_send_last(w, f); /* tried again when the flow is removed */
     }
     if ((due & FLOW_DUE_REPORT) != 0) {
         (void)emit_flow(&w->emitter, f, w->clock_ns); /* deltas stay for the next one */
@@ -80,39 +43,36 @@ static void on_due(struct flow *f, unsigned due, void *arg)
         emit_account(&w->emitter, f, w->clock_ns);
     }
     if ((due & FLOW_DUE_REMOVE) != 0) {
-        remove_flow(w, f);
+        worker_remove_flow(w, f);
     }
-}
-
-/* Ports used again: the old connection is told to its end, and makes room. */
-static void retire(struct worker *w, struct flow *f)
-{
-    flow_end(f, FLOW_IDLE, w->clock_ns);
-    if (flow_owes_account(f)) {
-        emit_account(&w->emitter, f, w->clock_ns);
-    }
-    remove_flow(w, f);
 }
 
 static struct flow *begin_flow(struct worker *w, const struct packet *p, enum flow_dir *dir)
 {
     *dir = flow_first_direction(p);
-    struct flow_key key = worker_key_of(&p->ends, *dir);
-    struct flow *f = flow_table_add(w->table, &key);
-    if (f == NULL) {
-        w->refused++;
-        return NULL;
+    const struct flow_key key = worker_key_of(&p->ends, *dir);
+    struct flow *f = worker_add_flow(w, &key);
+    if (f != NULL) {
+        flow_begin(f, ++w->last_id, (uint8_t)w->reading, p, *dir);
     }
-    flow_begin(f, ++w->last_id, (uint8_t)w->reading, p, *dir);
     return f;
 }
 
+/* The packet's flow; NULL when it has none yet (a SYN without an answer), or no room. */
 static struct flow *flow_of(struct worker *w, const struct packet *p, enum flow_dir *dir)
 {
-    struct flow *f = flow_table_find(w->table, &p->ends, dir);
+    uint32_t tag = flow_table_tag(w->table, &p->ends);
+    struct flow *f = flow_table_find(w->table, tag, &p->ends, dir);
     if (f != NULL && flow_is_reused(f, p)) {
-        retire(w, f);
+        worker_retire(w, f, FLOW_IDLE); /* the old connection is told to its end */
         f = NULL;
+    }
+    if (f == NULL && p->ends.protocol == PROTO_TCP) {
+        switch (worker_opening(w, tag, p)) {
+        case OPENING_NONE: break;
+        case OPENING_WAITS: *dir = DIR_C2S; return NULL;
+        case OPENING_ANSWERED: return flow_table_find(w->table, tag, &p->ends, dir);
+        }
     }
     return f != NULL ? f : begin_flow(w, p, dir);
 }
@@ -124,7 +84,10 @@ static struct flow *flow_of(struct worker *w, const struct packet *p, enum flow_
 static void refuse_quoted(struct worker *w, const struct packet *p)
 {
     enum flow_dir dir;
-    struct flow *f = flow_table_find(w->table, &p->about, &dir);
+    uint32_t tag = flow_table_tag(w->table, &p->about);
+    struct flow *f = flow_table_find(w->table, tag, &p->about, &dir);
+    struct half_open *h = f == NULL ? half_open_find(w->openings, tag, &p->about) : NULL;
+    f = h != NULL ? worker_promote(w, tag, h) : f;
     if (f != NULL && f->sum.packets[DIR_S2C] == 0 && f->sum.packets[DIR_C2S] <= FEW_PACKETS) {
         flow_end(f, FLOW_REFUSED, p->time_ns);
         flow_expiry_plan(w->expiry, f, w->clock_ns);
@@ -135,11 +98,21 @@ static void inspect(struct worker *w, struct flow *f, const struct packet *p, en
 {
     unsigned news = dpi_feed(w->dpi, &f->dpi, p, dir == DIR_C2S);
     if (news != DPI_NEWS_NONE) {
-        take_verdict(w, f);
+        worker_take_verdict(w, f);
     }
     if ((news & DPI_NEWS_DONE) != 0) {
         dpi_drop(w->dpi, &f->dpi);
     }
+}
+
+bool worker_note(struct worker *w, struct flow *f, const struct packet *p, enum flow_dir dir)
+{
+    bool replan = flow_note(f, p, dir);
+    flow_quality_note(w->table, f, p, dir);
+    if (!f->dpi.done) {
+        inspect(w, f, p, dir);
+    }
+    return replan;
 }
 
 /* Packet time moves on, never back; timers run by it. */
@@ -150,6 +123,7 @@ static void advance(struct worker *w, uint64_t time_ns)
     }
     if (w->clock_ns - w->timers_ns >= CLOCK_TICK_NS) {
         unsigned seen = flow_expiry_run(w->expiry, w->clock_ns, DUE_PER_TICK, on_due, w);
+        seen += worker_openings_due(w, DUE_PER_TICK - seen);
         if (seen < DUE_PER_TICK) {
             w->timers_ns = w->clock_ns;
         }
@@ -177,12 +151,7 @@ static void on_packet(const struct packet_view *view, void *arg)
     if (f == NULL) {
         return;
     }
-    bool replan = flow_note(f, &p, dir);
-    flow_quality_note(w->table, f, &p, dir);
-    if (!f->dpi.done) {
-        inspect(w, f, &p, dir);
-    }
-    if (replan) {
+    if (worker_note(w, f, &p, dir)) {
         flow_expiry_plan(w->expiry, f, w->clock_ns);
     }
     if (p.unreachable) {
@@ -276,23 +245,4 @@ void worker_run(struct worker *w)
     }
     worker_publish(w, clock_wall_ns());
     emit_wake(&w->emitter, clock_wall_ns(), true);
-}
-
-bool worker_finish(struct worker *w, unsigned limit)
-{
-    for (; w->finish_at <= flow_table_span(w->table); w->finish_at++) {
-        struct flow *f = flow_table_at(w->table, w->finish_at);
-        if (f == NULL) {
-            continue;
-        }
-        if (limit-- == 0) {
-            return true;
-        }
-        flow_end(f, FLOW_EVICTED, w->clock_ns);
-        if (flow_owes_account(f)) {
-            emit_account(&w->emitter, f, w->clock_ns);
-        }
-        remove_flow(w, f);
-    }
-    return false;
 }

@@ -60,11 +60,10 @@ static struct flow *begin_flow(struct worker *w, const struct collected *c, cons
 {
     *dir = direction_of(p);
     struct flow_key key = worker_key_of(&p->ends, *dir);
-    struct flow *f = flow_table_add(w->table, &key);
+    struct flow *f = worker_add_flow(w, &key);
     struct flow_exported *x = f == NULL ? NULL : flow_table_exported(w->table, f);
     if (x == NULL) {
-        w->refused++; /* as many exported flows fit as flows: both are there or neither */
-        return NULL;
+        return NULL; /* as many exported flows fit as flows: both are there or neither */
     }
     const struct exporter_view *exporter = collector_exporter(w->collector, c->exporter);
     x->exporter = exporter->addr;
@@ -175,7 +174,7 @@ static void on_flow(const struct collected *c, void *arg)
     struct worker *w = arg;
     struct packet p = packet_of(c, w->clock_ns);
     enum flow_dir dir;
-    struct flow *f = flow_table_find(w->table, &p.ends, &dir);
+    struct flow *f = flow_table_find(w->table, flow_table_tag(w->table, &p.ends), &p.ends, &dir);
     f = f != NULL ? f : begin_flow(w, c, &p, &dir);
     if (f == NULL) {
         return;

@@ -111,6 +111,9 @@ struct worker *worker_new(const struct settings *settings, struct engine_link *l
     w->wake_fd = link->to_worker[index];
     w->finish_at = 1;
     const struct flow_limits limits = limits_of(settings);
+    const struct half_open_limits opening = {.unanswered = limits.unanswered,
+                                             .account = limits.account};
+    w->unanswered_ns = limits.unanswered;
     const struct dpi_options options = {
         .enabled = settings->dpi_enabled,
         .disabled = (const char *const *)settings->dpi_disabled.items,
@@ -121,6 +124,7 @@ struct worker *worker_new(const struct settings *settings, struct engine_link *l
     if ((w->fragments = fragments_new(e)) == NULL ||
         (w->table = flow_table_new((uint32_t)settings->flow_max, e)) == NULL ||
         (w->expiry = flow_expiry_new(&limits, w->table, e)) == NULL ||
+        (w->openings = half_open_new((uint32_t)settings->flow_half_open, &opening, e)) == NULL ||
         (w->sight = sight_new(e)) == NULL || (w->dpi = dpi_new(&options, e)) == NULL) {
         worker_free(w);
         return NULL;
@@ -162,6 +166,7 @@ void worker_free(struct worker *w)
     collector_free(w->collector);
     dpi_free(w->dpi);
     sight_free(w->sight);
+    half_open_free(w->openings);
     flow_expiry_free(w->expiry);
     flow_table_free(w->table);
     fragments_free(w->fragments);
@@ -232,6 +237,7 @@ static void follow_clock(struct worker *w, uint64_t wall_ns)
         return; /* timers catch up with less by themselves */
     }
     flow_expiry_shift_back(w->expiry, back_ns);
+    half_open_shift_back(w->openings, back_ns);
     w->clock_ns = w->clock_ns > back_ns ? w->clock_ns - back_ns : 0;
     w->timers_ns = w->clock_ns;
 }
@@ -279,9 +285,12 @@ void worker_publish(struct worker *w, uint64_t wall_ns)
     set64(&stats->packets, w->packets);
     set64(&stats->bytes, w->bytes);
     set64(&stats->undecoded, w->undecoded);
-    set64(&stats->flows, flow_table_count(w->table));
+    set64(&stats->flows, flow_table_count(w->table) + half_open_count(w->openings));
     set64(&stats->flows_max, flow_table_max(w->table));
     set64(&stats->flows_refused, w->refused);
+    set64(&stats->shed_openings, w->shed.openings);
+    set64(&stats->shed_flows, w->shed.flows[WORTH_UNANSWERED] + w->shed.flows[WORTH_SILENT] +
+                                  w->shed.flows[WORTH_SHORT]); /* the other kind was told already */
     set64(&stats->dpi_states, dpi_states(w->dpi));
     set64(&stats->dpi_refused, dpi_refused(w->dpi));
     set64(&stats->clock_ns, w->clock_ns);

@@ -8,11 +8,20 @@
 #include "agent/decode/fragment.h"
 #include "agent/emit.h"
 #include "agent/flow/expire.h"
+#include "agent/flow/half_open.h"
+#include "agent/flow/shed.h"
 #include "agent/questions.h"
 #include "agent/sight.h"
 #include "agent/worker.h"
 
 #include <stdatomic.h>
+
+/* What went from full tables. */
+struct worker_shed {
+    uint32_t hand;              /* where the table is looked at next */
+    uint64_t openings;          /* unanswered SYNs without a record */
+    uint64_t flows[WORTH_KEPT]; /* told to their end before their time, by enum flow_worth */
+};
 
 /* One source and its sums; the lane's source_stats get them once a turn. */
 struct worker_source {
@@ -30,6 +39,8 @@ struct worker {
     struct fragments *fragments;
     struct flow_table *table;
     struct flow_expiry *expiry;
+    struct half_open_cache *openings;
+    uint64_t unanswered_ns; /* an opening is given up after it */
     struct dpi *dpi;
     struct sight *sight;
     struct collector *collector; /* NULL: no source of ours collects */
@@ -47,6 +58,7 @@ struct worker {
     uint64_t bytes;
     uint64_t undecoded;
     uint64_t refused;
+    struct worker_shed shed;
     uint64_t progress;
     uint64_t stats_ns; /* when the kernel was last asked for its drops */
     uint32_t finish_at;
@@ -75,6 +87,36 @@ static inline void worker_look_for_names(struct worker *w, const struct packet *
         sight_packet(w->sight, &w->emitter, p);
     }
 }
+
+/* Takes in a packet of a flow; true when the flow must be planned anew (worker.c). */
+bool worker_note(struct worker *w, struct flow *f, const struct packet *p, enum flow_dir dir);
+
+/* worker_end.c. What DPI knows becomes the flow's own. */
+void worker_take_verdict(struct worker *w, struct flow *f);
+/* Sends what is left to tell of an ended flow; false when the ring had no room. */
+bool worker_send_last(struct worker *w, struct flow *f);
+/* Segments that trickled in after the last record, such as late ACKs, get one of their own. */
+void worker_remove_flow(struct worker *w, struct flow *f);
+/* Tells the flow to its end and removes it. */
+void worker_retire(struct worker *w, struct flow *f, enum flow_status status);
+/* A new flow, in the place of a less valuable one when the table is full; NULL: no room. */
+struct flow *worker_add_flow(struct worker *w, const struct flow_key *key);
+
+/* worker_opening.c: connections that wait for their first answer. */
+enum worker_opening {
+    OPENING_NONE,     /* the packet is none of theirs */
+    OPENING_WAITS,    /* it is a SYN, and was kept */
+    OPENING_ANSWERED, /* its flow stands in the table now */
+};
+
+/* A TCP packet without a flow. */
+enum worker_opening worker_opening(struct worker *w, uint32_t tag, const struct packet *p);
+/* Makes it a flow; NULL when there is no room. */
+struct flow *worker_promote(struct worker *w, uint32_t tag, struct half_open *h);
+/* Sees to those that are due, at most budget of them; returns how many. */
+unsigned worker_openings_due(struct worker *w, unsigned budget);
+/* Gives one up; false when none is left. */
+bool worker_openings_finish(struct worker *w);
 
 /* Takes in a datagram of a flow exporter; arg is the worker (worker_collect.c). */
 void worker_collect(const struct packet_view *view, void *arg);

@@ -1,8 +1,3 @@
-/*
- * Linear probing at two thirds of the slots or less; a removed slot is closed by moving later ones
- * back (Knuth, The Art of Computer Programming, volume 3, section 6.4, algorithm R). The tag is the
- * low half of the hash, so it also tells a slot's home.
- */
 #define XXH_INLINE_ALL
 #include "agent/flow/table.h"
 
@@ -31,20 +26,16 @@ _Static_assert(sizeof(struct pair) == 42, "no padding in the hash input");
 struct flow_table *flow_table_new(uint32_t max, struct err *e)
 {
     struct flow_table *t = calloc(1, sizeof *t);
-    uint32_t slots = 64;
-    while (slots / 2 < max - max / 4) {
-        slots *= 2;
+    if (t == NULL) {
+        (void)err_set(e, ERR_NOMEM, "no memory for a flow table");
+        return NULL;
     }
-    if (t == NULL || (t->slots = calloc(slots, sizeof *t->slots)) == NULL) {
-        (void)err_set(e, ERR_NOMEM, "no memory for a flow table of %u flows", max);
-        goto out;
-    }
-    t->mask = slots - 1;
     if (getrandom(&t->seed, sizeof t->seed, 0) != (ssize_t)sizeof t->seed) {
         (void)err_set_errno(e, "no random seed for the flow table");
         goto out;
     }
-    if (slab_init(&t->flows, sizeof(struct flow), max, e) == 0 &&
+    if (slots_init(&t->slots, max, e) == 0 &&
+        slab_init(&t->flows, sizeof(struct flow), max, e) == 0 &&
         flow_parts_init(&t->parts, max, e) == 0) {
         return t;
     }
@@ -60,11 +51,11 @@ void flow_table_free(struct flow_table *t)
     }
     slab_done(&t->flows);
     flow_parts_done(&t->parts);
-    free(t->slots);
+    slots_done(&t->slots);
     free(t);
 }
 
-static uint32_t tag_of(const struct flow_table *t, const struct endpoints *ends)
+uint32_t flow_table_tag(const struct flow_table *t, const struct endpoints *ends)
 {
     int order = addr_compare(&ends->src, &ends->dst);
     bool src_low = order < 0 || (order == 0 && ends->src_port <= ends->dst_port);
@@ -97,14 +88,13 @@ static bool same_flow(const struct flow_key *key, const struct endpoints *ends, 
            addr_equal(&key->client, &ends->dst) && addr_equal(&key->server, &ends->src);
 }
 
-struct flow *flow_table_find(struct flow_table *t, const struct endpoints *ends, enum flow_dir *dir)
+struct flow *flow_table_find(struct flow_table *t, uint32_t tag, const struct endpoints *ends,
+                             enum flow_dir *dir)
 {
-    uint32_t tag = tag_of(t, ends);
-    for (uint32_t at = tag & t->mask; t->slots[at].handle != FLOW_NONE; at = (at + 1) & t->mask) {
-        if (t->slots[at].tag != tag) {
-            continue;
-        }
-        struct flow *f = slab_at(&t->flows, t->slots[at].handle);
+    uint32_t at = tag;
+    uint32_t handle = 0;
+    while ((handle = slots_next(&t->slots, tag, &at)) != FLOW_NONE) {
+        struct flow *f = slab_at(&t->flows, handle);
         if (same_flow(&f->key, ends, dir)) {
             return f;
         }
@@ -132,41 +122,14 @@ struct flow *flow_table_add(struct flow_table *t, const struct flow_key *key)
     memset(f, 0, sizeof *f);
     f->key = *key;
     f->self = handle;
-    f->tag = tag_of(t, &ends);
-    uint32_t at = f->tag & t->mask;
-    while (t->slots[at].handle != FLOW_NONE) {
-        at = (at + 1) & t->mask;
-    }
-    t->slots[at] = (struct flow_slot){.tag = f->tag, .handle = handle};
+    f->tag = flow_table_tag(t, &ends);
+    slots_add(&t->slots, f->tag, handle);
     return f;
-}
-
-/* Empties slot `hole` and moves back what would no longer be found past it. */
-static void close_slot(struct flow_table *t, uint32_t hole)
-{
-    uint32_t at = hole;
-    for (;;) {
-        at = (at + 1) & t->mask;
-        if (t->slots[at].handle == FLOW_NONE) {
-            break;
-        }
-        uint32_t home = t->slots[at].tag & t->mask;
-        bool stays = ((at - home) & t->mask) < ((at - hole) & t->mask);
-        if (!stays) {
-            t->slots[hole] = t->slots[at];
-            hole = at;
-        }
-    }
-    t->slots[hole] = (struct flow_slot){0};
 }
 
 void flow_table_remove(struct flow_table *t, struct flow *f)
 {
-    uint32_t at = f->tag & t->mask;
-    while (t->slots[at].handle != f->self) {
-        at = (at + 1) & t->mask;
-    }
-    close_slot(t, at);
+    slots_remove(&t->slots, f->tag, f->self);
     flow_parts_drop(t, f);
     uint32_t handle = f->self;
     f->self = FLOW_NONE;

@@ -1,7 +1,7 @@
 /*
- * The flow table of one worker: open addressing over 8-byte slots (a 32-bit tag and a 32-bit
- * handle into a slab), keyed hash, fixed cap. No memory is asked for after flow_table_new; pages
- * are touched only as flows need them. Worker thread only.
+ * The flow table of one worker: an index by keyed hash (slots.h) over a slab, with a fixed cap. No
+ * memory is asked for after flow_table_new; pages are touched only as flows need them. Worker
+ * thread only.
  */
 #pragma once
 
@@ -16,8 +16,13 @@ struct flow_table;
 struct flow_table *flow_table_new(uint32_t max, struct err *e);
 void flow_table_free(struct flow_table *t);
 
-/* The flow these ends belong to, and which way the packet goes in *dir; NULL when there is none. */
-struct flow *flow_table_find(struct flow_table *t, const struct endpoints *ends,
+/* The hash by which flows of these ends are found, the same for both directions. */
+uint32_t flow_table_tag(const struct flow_table *t, const struct endpoints *ends);
+/*
+ * The flow that ends of this tag belong to, and which way the packet goes in *dir; NULL when there
+ * is none.
+ */
+struct flow *flow_table_find(struct flow_table *t, uint32_t tag, const struct endpoints *ends,
                              enum flow_dir *dir);
 /*
  * A zeroed flow with this key, or NULL when the table is full. There must be none with it yet.

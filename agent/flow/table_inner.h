@@ -1,6 +1,7 @@
 /* What a flow table consists of. For table.c and parts.c only. */
 #pragma once
 
+#include "agent/flow/slots.h"
 #include "agent/flow/table.h"
 #include "agent/qoe/rest.h"
 #include "common/slab.h"
@@ -28,16 +29,10 @@ struct flow_parts {
     struct qoe_tcp *seen; /* a copy of one at rest, to look at */
 };
 
-struct flow_slot {
-    uint32_t tag;
-    uint32_t handle; /* FLOW_NONE: empty */
-};
-
 struct flow_table {
     struct slab flows;
     struct flow_parts parts;
-    struct flow_slot *slots;
-    uint32_t mask;
+    struct slots slots;
     uint64_t seed; /* random, so that nobody outside can choose colliding keys */
 };
 

@@ -14,7 +14,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { FLOWS = 8000 }; /* nearly twice what the flow ring holds */
+enum {
+    FLOWS = 8000, /* nearly twice what the flow ring holds */
+    ESTABLISHED = 40,
+    ROUNDS = 20,
+    FORGED = 500, /* packets a round that would each make a flow */
+    ROOM = 64,
+};
 
 struct scene {
     char path[32];
@@ -94,11 +100,88 @@ static void a_control_that_never_drains_does_not_hold_up_the_end(void **state)
     assert_true(ring_dropped(s->link.lanes[0].flows) >= FLOWS - ENGINE_FLOW_SLOTS);
 }
 
+/* A TCP segment between a client of this number and its server. */
+static void put_segment(FILE *out, uint16_t port, bool back, unsigned flags, uint32_t seq,
+                        size_t data)
+{
+    struct frame f = {0};
+    frame_ethernet(&f, 0x0800);
+    frame_ipv4(&f, 6, 20 + data, 0x4000);
+    if (back) {
+        f.bytes[14 + 15] = 2; /* 10.0.0.2 → 10.0.0.1 */
+        f.bytes[14 + 19] = 1;
+    }
+    frame_tcp(&f, back ? 80 : port, back ? port : 80, seq, flags == 2 ? 0 : 1, flags, data);
+    const uint32_t header[] = {1700000000, 1, (uint32_t)f.len, (uint32_t)f.len};
+    assert_int_equal(fwrite(header, sizeof header, 1, out), 1);
+    assert_int_equal(fwrite(f.bytes, f.len, 1, out), 1);
+}
+
+/* Few connections that go on among many SYNs and datagrams of one packet each. */
+static void write_flood(char *path)
+{
+    const uint32_t header[] = {0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, 1};
+    FILE *out = fdopen(mkstemp(path), "wb");
+    assert_int_equal(fwrite(header, sizeof header, 1, out), 1);
+    uint16_t forged = 1000;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (uint16_t i = 1; i <= ESTABLISHED; i++) {
+            if (round == 0) {
+                put_segment(out, i, false, 0x02, 0, 0);
+                put_segment(out, i, true, 0x12, 0, 0);
+            }
+            put_segment(out, i, false, 0x18, 1 + round * 10, 10);
+            put_segment(out, i, true, 0x10, 1, 0);
+        }
+        for (unsigned i = 0; i < FORGED; i++, forged++) {
+            put_segment(out, forged, false, 0x02, forged, 0);
+            put_packet(out, forged);
+        }
+    }
+    assert_int_equal(fclose(out), 0);
+}
+
+static void established_flows_survive_a_flood_and_keep_counting(void **state)
+{
+    (void)state;
+    struct scene s = {.path = "/tmp/picket-unit-XXXXXX"};
+    uint64_t packets[ESTABLISHED + 1] = {0};
+    write_flood(s.path);
+    s.settings = settings_for_file(s.path, NULL);
+    s.settings->flow_max = s.settings->flow_half_open = ROOM;
+    assert_int_equal(engine_link_open(&s.link, 1, NULL), 0);
+    s.worker = worker_new(s.settings, &s.link, 0, NULL);
+    const struct engine_lane *lane = &s.link.lanes[0];
+    bool more = true;
+    for (bool reads = true; more;) {
+        reads = reads && worker_turn(s.worker);
+        more = reads || worker_finish(s.worker, 100);
+        const struct record *r = NULL;
+        while ((r = ring_peek(lane->flows)) != NULL) {
+            bool ours = r->flow.key.protocol == 6 && r->flow.key.client_port <= ESTABLISHED;
+            packets[ours ? r->flow.key.client_port : 0] += r->flow.packets[0] + r->flow.packets[1];
+            ring_release(lane->flows);
+        }
+    }
+    for (unsigned i = 1; i <= ESTABLISHED; i++) {
+        assert_int_equal(packets[i], 2 + 2 * ROUNDS);
+    }
+    assert_int_equal(lane->stats->flows_refused, 0);
+    assert_true(lane->stats->shed_openings >= ROUNDS * FORGED - 2 * ROOM);
+    uint64_t told = lane->stats->shed_openings + packets[0];
+    assert_int_equal(told, 2 * ROUNDS * FORGED); /* each forged packet is in a record or counted */
+    worker_free(s.worker);
+    engine_link_close(&s.link);
+    settings_free(s.settings);
+    (void)unlink(s.path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_control_that_never_drains_does_not_hold_up_the_end,
                                         open_scene, close_scene),
+        cmocka_unit_test(established_flows_survive_a_flood_and_keep_counting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
