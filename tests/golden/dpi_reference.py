@@ -7,111 +7,25 @@ Reads every capture of Debian's nDPI 4.2 source package that has an expected res
 98 % agreement, on a difference that dpi_reference.txt does not list, and on one that it lists and
 that is no more. Exit status 77, skipped, when the source package cannot be had.
 
-The package is fetched once, by apt with a source list of its own (the machine's is only read, for
-its mirror) and checked by Debian's key, into $XDG_CACHE_HOME/picket; nothing of it stands here.
+The package is fetched once (tests/lib/ndpi_package.py); nothing of it stands here.
 """
 
 import collections
 import json
-import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
-import tarfile
 import xml.sax.saxutils
 
-HERE = pathlib.Path(__file__).parent
-VERSION = "4.2"
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "lib"))
+
+from ndpi_package import VERSION, Skip, fetch  # noqa: E402 (the path comes first)
+
 LEAST = 0.98
 SKIPPED = 77
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-MIRROR = "http://deb.debian.org/debian"
-FETCH_S = 600
 ROW = re.compile(r"^([^\t]+)\t\d+\t\d+\t(\d+)\s*$")
-
-
-class Skip(Exception):
-    """The comparison cannot be made on this machine, and why."""
-
-
-def cache_folder():
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(base) / "picket" / f"ndpi-{VERSION}"
-
-
-def mirror():
-    """Where this machine gets Debian 12 from."""
-    done = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages",
-         "Codename: bookworm", "Component: main"], capture_output=True, text=True, timeout=60)
-    uris = done.stdout.split()
-    return uris[0] if done.returncode == 0 and uris else MIRROR
-
-
-def apt(folder, *words):
-    options = {
-        "Dir::Etc::SourceList": folder / "sources.list",
-        "Dir::Etc::SourceParts": "/dev/null",
-        "Dir::State::Lists": folder / "lists",
-        "Dir::Cache": folder,
-        "APT::Sandbox::User": "root",
-        "Acquire::Retries": "2",
-        "Acquire::http::Timeout": "20",
-    }
-    command = ["apt-get", "-q"] + [f"-o{key}={value}" for key, value in options.items()]
-    try:
-        done = subprocess.run(command + list(words), cwd=folder, capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=FETCH_S)
-    except subprocess.TimeoutExpired as late:
-        raise Skip(f"apt-get {words[0]} took longer than {FETCH_S} s") from late
-    # What cannot be reached leaves update with status 0 and a warning.
-    if done.returncode != 0 or "W: Failed to fetch" in done.stderr:
-        raise Skip(f"apt-get {words[0]}: {done.stderr.strip()[-400:]}")
-
-
-def unpack(archive, folder):
-    """Captures, results and the rules that the results were made with."""
-    wanted = re.compile(r"^[^/]+/(tests/(?:pcap|result)|example)/([^/]+)$")
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            match = wanted.match(member.name)
-            if not match or not member.isfile():
-                continue
-            if match[1] == "example" and match[2] != "protos.txt":
-                continue
-            place = folder / match[1].rsplit("/", 1)[-1]
-            place.mkdir(exist_ok=True)
-            with tar.extractfile(member) as source, open(place / match[2], "wb") as target:
-                shutil.copyfileobj(source, target)
-
-
-def fetch():
-    """The unpacked package; fetched when it is not there yet."""
-    folder = cache_folder()
-    if (folder / "complete").exists():
-        return folder
-    if not shutil.which("apt-get") or not pathlib.Path(KEYRING).exists():
-        raise Skip("no apt-get, or no keyring of Debian")
-    work = folder.with_suffix(".new")
-    shutil.rmtree(work, ignore_errors=True)
-    (work / "lists" / "partial").mkdir(parents=True)
-    (work / "archives" / "partial").mkdir(parents=True)
-    (work / "sources.list").write_text(f"deb-src [signed-by={KEYRING}] {mirror()} bookworm main\n")
-    apt(work, "update")
-    apt(work, "--tar-only", "--download-only", "source", f"ndpi={VERSION}-2")
-    archive = next(work.glob("ndpi_*.orig.tar.*"), None)
-    if archive is None:
-        raise Skip("the source package came without its archive")
-    unpack(archive, work)
-    archive.unlink()
-    for leftover in ("lists", "archives"):
-        shutil.rmtree(work / leftover)
-    (work / "complete").touch()
-    shutil.rmtree(folder, ignore_errors=True)
-    work.rename(folder)
-    return folder
 
 
 def check_library(agent):
