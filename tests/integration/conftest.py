@@ -1,4 +1,7 @@
+import ctypes
+import os
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -6,6 +9,39 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 from lab import Lab  # noqa: E402 (the path comes first)
+
+CLONE_NEWNET = 0x40000000  # of sched.h
+MARKS = ("alone: holds us to a short time, or takes all of the machine: no other test runs beside it",
+         "slow: waits for about a minute or longer, and so begins before the others")
+
+
+def pytest_configure(config):
+    for mark in MARKS:
+        config.addinivalue_line("markers", mark)
+    if os.getuid() == 0:
+        own_network()
+
+
+def own_network():
+    """A network that holds nothing but this process and its children, so that tests of other
+    processes neither take a port that was found free nor show in a capture of this one's lo."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook
+def pytest_collection_modifyitems(items):
+    """Tests that share what a module sets up stay in one process; the others go where there is
+    room. Read by pytest-xdist with --dist loadgroup. A module with a slow test comes early."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+    for item in items:
+        module = item.getparent(pytest.Module)
+        if any(definition.scope == "module" for name in item.fixturenames
+               for definition in item._fixtureinfo.name2fixturedefs.get(name, ())):
+            item.add_marker(pytest.mark.xdist_group(module.path.stem))
 
 
 @pytest.fixture

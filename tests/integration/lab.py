@@ -110,6 +110,7 @@ class Lab:
         self.database = self.nats = self.aggregator = None
         self.agents, self.ledgers, self.processes = {}, {}, []
         self.nats_port, self.http_port = free_port(), free_port()
+        self.listen = "127.0.0.1"  # 0.0.0.0: for clients of other networks too
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.http_port}"
         self.nats_url = f"{'tls' if tls else 'nats'}://127.0.0.1:{self.nats_port}"
         self.ca = self.dir / "centre/ca.pem" if tls else None
@@ -197,7 +198,7 @@ url = {self.database_url}
 [nats]
 urls = {self.nats_url}
 [http]
-listen = 127.0.0.1:{self.http_port}
+listen = {self.listen}:{self.http_port}
 web = {TOP}/web/dist
 {self.http_tls()}
 """)

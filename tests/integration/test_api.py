@@ -523,6 +523,7 @@ def test_a_made_up_session_is_told_nothing(site):
         live.wait(lambda frame: True, 15)
 
 
+@pytest.mark.alone
 def test_clients_that_never_read_delay_nobody(site):
     with contextlib.ExitStack() as stack:
         for _ in range(5):  # half a request each
@@ -649,6 +650,7 @@ def test_over_tls_the_cookie_is_secure_and_large_answers_come_whole(lab):
     assert data == path.read_bytes()
 
 
+@pytest.mark.alone
 def test_it_ends_in_three_seconds_although_the_database_hangs(lab):
     api = lab.start_centre()
     lab.database.kill(signal.SIGSTOP)

@@ -6,6 +6,8 @@ import random
 import signal
 import time
 
+import pytest
+
 from lab import wait_for
 from packets import write_load
 
@@ -63,6 +65,7 @@ def is_settled(lab, name, kills):
                <= kills for stream, promised in read_ledger(lab.ledgers[name]).items())
 
 
+@pytest.mark.slow
 def test_every_accepted_record_is_stored_once_across_kills_under_load(lab):
     api = lab.start_centre()
     capture = lab.dir / "load.pcap"

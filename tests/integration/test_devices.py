@@ -1,9 +1,7 @@
 """Devices and probes from end to end: defined at the centre, asked by an agent, shown by the API."""
 
 import os
-import secrets
 import socket
-import subprocess
 import threading
 import time
 
@@ -13,6 +11,7 @@ from devices import Snmpd, Snmpsim, Switch
 from lab import free_port, wait_for
 from packets import write_load
 from schema import Contract
+from space import Space
 
 
 CONTRACT = Contract()
@@ -47,27 +46,6 @@ def engaged(api, kind, *words):
             and all(word in f"{row['entity_id']} {row['detail']}" for word in words)]
 
 
-class Link:
-    """A network namespace with a real device in it, joined to this machine by a wire of its own."""
-
-    def __init__(self):
-        tag = secrets.token_hex(3)
-        self.space, self.near, self.far = f"pkt-{tag}", f"pk{tag}a", f"pk{tag}b"
-        self.net = f"198.18.{secrets.randbelow(200)}"
-        for words in (["netns", "add", self.space],
-                      ["link", "add", self.near, "type", "veth", "peer", "name", self.far,
-                       "netns", self.space],
-                      ["addr", "add", f"{self.net}.1/24", "dev", self.near],
-                      ["link", "set", self.near, "up"],
-                      ["-n", self.space, "addr", "add", f"{self.net}.2/24", "dev", self.far],
-                      ["-n", self.space, "link", "set", self.far, "up"],
-                      ["-n", self.space, "link", "set", "lo", "up"]):
-            subprocess.run(["ip", *words], check=True)
-
-    def close(self):
-        subprocess.run(["ip", "netns", "del", self.space], check=False)
-
-
 class Drive(threading.Thread):
     """Sends frames of a known size over the wire at a steady pace, and counts them."""
 
@@ -95,39 +73,40 @@ class Drive(threading.Thread):
         return (sent[1] - sent[0]) * (self.PAYLOAD + self.HEADERS) * 8000 / (to_ms - from_ms)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.getuid() != 0, reason="network namespaces are root's")
 def test_the_rates_of_an_interface_are_those_that_were_driven_through_it(lab):
-    link = Link()
-    switch = Snmpd(lab.dir / "snmpd", prefix=["ip", "netns", "exec", link.space])
+    space = Space()
+    switch = Snmpd(lab.dir / "snmpd", prefix=space.inside())
     try:
-        switch.start(f"{link.net}.2", wait=False)
+        switch.start(space.there, wait=False)
         api = start(lab)
         # snmpd looks at its own counters every 3 s, so what it tells is up to 3 s old: polls whose
         # distance is a multiple of that see it equally old, and many of them leave little of it.
-        add(api, "snmp", "far switch", switch.v3(host=f"{link.net}.2", interval_s=12))
+        add(api, "snmp", "far switch", switch.v3(host=space.there, interval_s=12))
         row = in_state(api, "far switch", "up")
-        drive = Drive(f"{link.net}.2", 8_000_000)
+        drive = Drive(space.there, 8_000_000)
         drive.start()
         begun_ms = time.time() * 1000 - 1  # a range has a length
         where = f"/snmp/devices/pisa-1/{row['device']}"
 
         def readings():
             """Spans of the far interface that lie within the drive, as the page shows them."""
-            points = api.get(f"{where}/series?interface={link.far}&from_ms={int(begun_ms)}")["points"]
+            points = api.get(f"{where}/series?interface={space.far}&from_ms={int(begun_ms)}")["points"]
             return points[2:] if len(points) >= 8 else None
         points = wait_for(readings, 150, "six spans of the interface", step=1)
         driven_bps = drive.bps(points[0]["at_ms"] - 12_000, points[-1]["at_ms"])
         told_bps = sum(point["in_bps"] for point in points) / len(points)
         assert told_bps == pytest.approx(driven_bps, rel=0.05)
-        port = next(one for one in api.get(where)["interface_rows"] if one["key"] == link.far)
+        port = next(one for one in api.get(where)["interface_rows"] if one["key"] == space.far)
         assert port["in_bps"] == pytest.approx(driven_bps, rel=0.3)  # one span alone: 3 of 12 s
         assert port["oper"] == 1 and port["counter_bits"] == 64
         drive.over = True
         fullest = api.get("/snmp/interfaces?limit=500")["items"]
-        assert link.far in [one["key"] for one in fullest]
+        assert space.far in [one["key"] for one in fullest]
     finally:
         switch.stop()
-        link.close()
+        space.close()
 
 
 def test_what_is_wrong_with_a_device_is_told_and_its_secrets_are_not(lab):

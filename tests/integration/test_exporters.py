@@ -304,6 +304,7 @@ def engaged(api, name):
     return [row for row in api.get("/alerts?state=engaged")["items"] if row["name"] == name]
 
 
+@pytest.mark.slow
 def test_an_exporter_that_falls_silent_is_an_alert(site):
     _, api, port, _ = site
     router = V5Exporter(port)

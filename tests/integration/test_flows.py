@@ -9,6 +9,7 @@ import pytest
 from lab import Process, free_port, wait_for
 
 DNS_SERVER = "127.0.0.77"
+pytestmark = pytest.mark.alone  # a flow must show within two seconds
 
 
 @pytest.fixture(scope="module")

@@ -73,6 +73,7 @@ def is_closed(link):
         return True
 
 
+@pytest.mark.alone
 def test_ten_thousand_idle_sockets_keep_nobody_out(site, sockets):
     pid = site.aggregator.pid
     before = resident_bytes(pid)
@@ -92,6 +93,7 @@ def test_ten_thousand_idle_sockets_keep_nobody_out(site, sockets):
     assert "connections ask for nothing" in site.aggregator.text()
 
 
+@pytest.mark.alone
 def test_requests_that_trickle_in_delay_nobody_and_end(site, sockets):
     links = [sockets(site.http_port) for _ in range(1500)]
     start = b"GET /api/v1/fleet HTTP/1.1\r\nHost: x\r\nX-Slow: "
@@ -108,6 +110,7 @@ def test_requests_that_trickle_in_delay_nobody_and_end(site, sockets):
     wait_for(lambda: all(map(is_closed, links)), 20, "none may take longer for its headers")
 
 
+@pytest.mark.alone
 def test_bodies_that_never_come_keep_nobody_out(site, sockets):
     head = (b"POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Content-Length: 1000000\r\n\r\n{")
@@ -190,6 +193,7 @@ def test_what_is_no_websocket_message_closes_that_socket_alone(site):
     good.close()
 
 
+@pytest.mark.slow
 def test_a_websocket_that_never_reads_costs_little_and_is_hung_up_on(site):
     before = resident_bytes(site.aggregator.pid)
     opened = metric(site, "sockets")

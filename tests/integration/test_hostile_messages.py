@@ -161,9 +161,16 @@ def test_a_batch_on_no_stream_s_subject_is_counted(centre):
     assert_good_is_stored(centre)
 
 
+def beat_until_up(lab):
+    """The stand-in beats only when it is told to, and may have been silent for too long."""
+    lab.sim.do("beat 0 1")
+    return lab.api.instance("pisa-1")["state"] == "up"
+
+
 @pytest.mark.parametrize("word", UP_WORDS)
 def test_a_bad_message_is_counted_and_the_state_stays(centre, word):
     cases = list(bad_json())
+    wait_for(lambda: beat_until_up(centre), 10, "the stand-in is up", step=0.5)
     before = metric(centre.api, "messages_malformed")
     for _, data in cases:
         centre.bad.publish(f"pk.v1.up.0.pisa-1.{word}", data)

@@ -181,6 +181,7 @@ def test_a_restart_gives_no_wrong_rate_and_is_told(driver, sim):
     assert driver.status("boot").get("restarted") is True
 
 
+@pytest.mark.alone
 def test_a_hanging_device_delays_no_other(driver, snmpd, sim, tmp_path):
     stopped = Snmpd(tmp_path / "stopped").start()
     os.kill(stopped.child.pid, signal.SIGSTOP)

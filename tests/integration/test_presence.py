@@ -4,6 +4,8 @@ processes are killed. The lab has three agents that replay a capture at its own 
 import signal
 import time
 
+import pytest
+
 from client import Live
 from lab import wait_for
 from packets import write_load
@@ -49,6 +51,7 @@ def never_unreachable(lab, names=AGENTS):
         assert "unreachable" not in [to for to, _ in lab.state_changes(name)], name
 
 
+@pytest.mark.alone
 def test_a_killed_agent_is_unreachable_in_five_seconds_and_its_outage_is_told(lab):
     api, live = start(lab)
     killed = time.monotonic()
@@ -80,6 +83,7 @@ def test_a_stopped_agent_says_goodbye(lab):
     live.wait(in_state("lucca-1", "up", "degraded"), 15)
 
 
+@pytest.mark.alone
 def test_a_killed_engine_or_control_is_back_in_two_seconds_and_told(lab):
     api, live = start(lab)
     for part, told in (("engine", "agent_crashed"), ("control", None)):
@@ -104,6 +108,7 @@ def test_a_killed_engine_or_control_is_back_in_two_seconds_and_told(lab):
     never_unreachable(lab)
 
 
+@pytest.mark.slow
 def test_the_centre_s_parts_may_die_without_one_false_alarm(lab):
     api, live = start(lab)
     live.close()

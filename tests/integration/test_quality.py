@@ -34,6 +34,7 @@ class Files(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("0.0.0.0", {PORT}), Files).serve_forever()
 """
 WORTH = (100, 80, 60, 30, 0)
+pytestmark = pytest.mark.alone  # round trips are held to 5 %
 
 
 def table():

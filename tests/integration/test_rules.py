@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from client import Live
 from lab import wait_for
 from packets import tcp_conversation, udp, write_pcap
@@ -70,6 +72,7 @@ def alerts_accepted(lab):
     return lab.ledgers["pisa-1"].read_text().count("alert ")
 
 
+@pytest.mark.alone
 def test_a_rule_made_at_the_centre_raises_a_violation_that_names_it_within_five_seconds(lab):
     api = start(lab)
     live = Live(api, ["alerts"])

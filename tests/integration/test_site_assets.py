@@ -165,6 +165,7 @@ def test_each_device_was_told_as_new_once(site):
     assert {a["count"] for a in found.values()} == {1}
 
 
+@pytest.mark.slow
 def test_a_printer_that_falls_silent_is_missed_until_it_is_heard_again(site):
     gone = wait_for(lambda: alerts(site, "device_offline").get(PRINTER), 60, "it is missed")
     assert gone["state"] == "engaged" and "printer.local" in gone["detail"]
