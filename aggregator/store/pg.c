@@ -72,10 +72,17 @@ static void pg_notice(void *arg, const PGresult *result)
 
 struct pg *pg_open(const char *conninfo, const char *application, struct err *e)
 {
-    /* The later a keyword stands, the more it counts: the operator's own text may override. */
-    const char *const keywords[] = {"connect_timeout",           "tcp_user_timeout", "options",
-                                    "fallback_application_name", "dbname",           NULL};
-    const char *const values[] = {"5",         "15000",  "-c statement_timeout=30s -c timezone=UTC",
+    /*
+     * A host that vanishes is given up after 15 s to half a minute, whether it owes us an answer
+     * (keepalives) or the acknowledgement of what we sent (tcp_user_timeout, in ms). The later a
+     * keyword stands, the more it counts: the operator's own text may override.
+     */
+    const char *const keywords[] = {
+        "connect_timeout",           "tcp_user_timeout", "keepalives_idle",
+        "keepalives_interval",       "keepalives_count", "options",
+        "fallback_application_name", "dbname",           NULL};
+    const char *const values[] = {"5",         "15000",  "15",
+                                  "5",         "3",      "-c statement_timeout=30s -c timezone=UTC",
                                   application, conninfo, NULL};
     struct pg *pg = calloc(1, sizeof *pg);
     if (pg == NULL) {
