@@ -5,6 +5,7 @@ units, watches real packets, upgrades with data in place, and purges without lea
 
 As root. The services run in a network namespace of their own; apt-get uses the network."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -20,7 +21,10 @@ from client import Api, Refused  # noqa: E402 (steps.py adds the path)
 from lab import wait_for  # noqa: E402
 
 OLDER = "0.0.9"
+# The oldest state whose database, spool and settings every later one takes over.
+OLDER_COMMIT = "e42654db26c4"
 HOST = "picket.test"
+QUEUES = ("notify_outbox", "notify_item", "session")  # tables whose rows go when they are done
 
 
 class Root:
@@ -75,12 +79,32 @@ class Root:
                 if not name.removeprefix(str(self.path)).startswith(kept)]
 
 
+def older_tree():
+    """A folder with the sources of a release (the oldest tag v*), else of OLDER_COMMIT, and its
+    name; None where the clone has no such history."""
+    tags = run("git", "-C", TOP, "tag", "--list", "v*", "--sort", "creatordate").stdout.split()
+    commit = [*tags, OLDER_COMMIT][0]
+    if run("git", "-C", TOP, "rev-parse", "-q", "--verify", f"{commit}^{{commit}}",
+           check=False).returncode != 0:
+        return None, None
+    tree, archive = WORK / "older", WORK / "older.tar"
+    run("rm", "-rf", tree)
+    tree.mkdir(parents=True)
+    run("git", "-C", TOP, "archive", "--output", archive, commit)
+    run("tar", "-C", tree, "-xf", archive)
+    archive.unlink()
+    return tree, commit
+
+
 def build(times):
     with step("build the packages", times):
         run(TOP / "deploy/deb/build", "--no-install", "--out", WORK / "new")
-    with step(f"build them as {OLDER}"):
-        run(TOP / "deploy/deb/build", "--no-install", "--out", WORK / "old", "--version", OLDER)
-    return sorted((WORK / "old").glob("*.deb")), sorted((WORK / "new").glob("*.deb"))
+    tree, commit = older_tree()
+    name = f"{OLDER} of commit {commit}" if tree else f"{OLDER} of this very code: no history here"
+    with step(f"build {name}", times):
+        run((tree or TOP) / "deploy/deb/build", "--no-install", "--out", WORK / "old", "--version",
+            OLDER)
+    return sorted((WORK / "old").glob("*.deb")), sorted((WORK / "new").glob("*.deb")), tree
 
 
 def install(root, packages, times):
@@ -138,9 +162,24 @@ class Centre:
     def await_up(self):
         wait_for(lambda: self.state() == "up", 60, "the agent is up", step=0.5)
 
-    def flows(self):
-        return int(self.root.run("runuser", "-u", "picket", "--", "psql", "-qAtd", "picket", "-c",
-                                 "SELECT count(*) FROM flow", cwd="/").stdout)
+    def sql(self, text):
+        """Rows of text columns."""
+        done = self.root.run("runuser", "-u", "picket", "--", "psql", "-qAtd", "picket", "-c", text,
+                             cwd="/")
+        return [line.split("|") for line in done.stdout.splitlines()]
+
+    def flows(self, where="true"):
+        return int(self.sql(f"SELECT count(*) FROM flow WHERE {where}")[0][0])
+
+    def migration(self):
+        return int(self.sql("SELECT max(version) FROM schema_migration")[0][0])
+
+    def rows(self):
+        """How many rows each table has, partitions under their parent."""
+        names = [name for name, in self.sql(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            " AND relkind IN ('r', 'p') AND NOT relispartition")]
+        return {name: int(self.sql(f"SELECT count(*) FROM {name}")[0][0]) for name in names}
 
 
 def set_up(root, times):
@@ -206,14 +245,52 @@ def prove_watchdog(centre, figures):
         centre.await_up()
 
 
+RULE = {"scope": "fleet", "name": "No telnet",
+        "body": {"action": "deny", "transport": "tcp", "server_ports": ["23"]}}
+SCHEDULE = {"name": "Daily", "scope": "fleet", "rhythm": "daily", "hour": 6, "time_zone": "Europe/Rome",
+            "keep": 3}
+RECIPIENT = {"name": "Desk", "type": "webhook", "url": "https://hooks.example.net/picket"}
+
+
+def leave_work(centre):
+    """What people of the older version leave behind: a rule in force, a schedule, a recipient, a
+    report, and whatever the agent found out meanwhile."""
+    api = centre.api
+    api.post("/config/acl", RULE)
+    api.post("/report-schedules", SCHEDULE)
+    api.post("/recipients", RECIPIENT)
+    report = api.post("/reports", {"scope": "fleet", "period": "hour", "time_zone": "UTC"})["id"]
+    wait_for(lambda: api.get(f"/reports/{report}")["state"] == "done", 60, "a report", step=0.5)
+    wait_for(lambda: api.get("/config/acl")["items"][0]["name"] == RULE["name"], 10, "the rule")
+    wait_for(lambda: all(centre.rows()[table] > 0 for table in
+                         ("flow", "counter_total", "counter_host_top", "config_state",
+                          "instance_state_change", "audit")), 60, "rows of many kinds", step=1)
+
+
+def leave_spool(centre):
+    """Records of the older agent that the newer ones will have to understand: it goes on while the
+    older centre is gone already. Returns the time from which on they are, of PostgreSQL."""
+    began = centre.sql("SELECT now()")[0][0]
+    centre.units["aggregator"].stop()
+    for _ in range(20):
+        with contextlib.suppress(OSError):
+            centre.api.request("GET", "/healthz", timeout=1)  # refused, and seen by the agent
+        time.sleep(0.3)
+    centre.units["agent"].stop()
+    return began, centre.sql("SELECT now()")[0][0]
+
+
 def upgrade(root, centre, packages, figures):
-    """The older version's data, settings and sessions serve the newer one."""
+    """The older version's data, settings, sessions and spool serve the newer one."""
     identity = root.path / "var/lib/picket/agent/identity"
     before = {name: (identity / name).read_bytes() for name in ("agent.nk", "agent.jwt", "ca.pem")}
     keys = (root.path / "var/lib/picket/centre/operator.nk").read_bytes()
     settings = (root.path / "etc/picket/agent.conf").read_text()
-    flows = centre.flows()
     (root.path / "etc/picket/token").unlink()  # used up: the identity must do
+    with step("work of people, and a spool that waits"):
+        leave_work(centre)
+        began_at, ended_at = leave_spool(centre)
+    rows, migration = centre.rows(), centre.migration()
     with step("upgrade with data in place"):
         began = time.monotonic()
         centre.stop()
@@ -227,8 +304,30 @@ def upgrade(root, centre, packages, figures):
     assert {name: (identity / name).read_bytes() for name in before} == before
     assert (root.path / "var/lib/picket/centre/operator.nk").read_bytes() == keys
     assert (root.path / "etc/picket/agent.conf").read_text() == settings
-    assert centre.flows() >= flows > 0
-    centre.api.get("/fleet")  # by the session of before
+    prove_data(centre, rows)
+    with step("the older agent's spool is stored"):
+        wait_for(lambda: centre.flows(f"first_at BETWEEN '{began_at}' AND '{ended_at}'") > 0, 30,
+                 "its flows of meanwhile", step=0.5)
+    figures.append(("migrations in the older database, in the newer",
+                    f"{migration}, {centre.migration()}"))
+    figures.append(("rows in place at the upgrade", str(sum(rows.values()))))
+
+
+def prove_data(centre, rows):
+    """No table has lost a row, and what people made is still what they made."""
+    now = centre.rows()
+    lost = {name: (count, now.get(name)) for name, count in rows.items()
+            if now.get(name, -1) < count and name not in QUEUES}
+    assert not lost, f"rows before and after: {lost}"
+    api = centre.api
+    api.get("/fleet")  # by the session of before
+    assert [row["name"] for row in api.get("/config/acl")["items"]] == [RULE["name"]]
+    assert [row["name"] for row in api.get("/report-schedules")["items"]] == [SCHEDULE["name"]]
+    assert [row["name"] for row in api.get("/recipients")["items"]] == [RECIPIENT["name"]]
+    report = api.get("/reports")["items"][-1]
+    status, _, page = api.request("GET", f"/api/v1/reports/{report['id']}/html")
+    assert status == 200 and b"<svg" in page, page[:200]
+    assert api.get("/instances/pisa-1/counters?series=total")["series"]
 
 
 def purge(root):
@@ -249,7 +348,7 @@ def main():
     times, figures = {}, []
     root = Root(WORK / "root")
     began = time.monotonic()
-    older, newer = build(times)
+    older, newer, tree = build(times)
     centre = None
     try:
         install(root, older, times)
@@ -268,6 +367,8 @@ def main():
             centre.stop()
         root.run("sh", "-c", "pg_ctlcluster 15 main stop -m immediate || true", check=False)
         root.clear()
+    if tree:
+        run("rm", "-rf", tree)
     for name, seconds in starts.items():
         if name != "nats":
             figures.append((f"picket-{name}: from ExecStart to READY=1", f"{seconds:.2f} s"))
