@@ -3,17 +3,45 @@
 
 #include "agent/control_parts.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- results ---- */
+/* ---- what there is ---- */
+
+static bool has_device(const char *id, void *arg)
+{
+    const struct poller_plan *plan = arg;
+    for (size_t i = 0; i < plan->device_count; i++) {
+        if (strcmp(plan->devices[i].id, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_probe(const char *id, void *arg)
+{
+    const struct poller_plan *plan = arg;
+    for (size_t i = 0; i < plan->probe_count; i++) {
+        if (strcmp(plan->probes[i].id, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- results; one that was under way when its target was deleted tells nothing ---- */
 
 static void on_device(const struct device_record *record, void *arg)
 {
     struct control *c = arg;
     struct err e = {0};
+    if (!has_device(record->device, &c->poll.plan)) {
+        return;
+    }
     detectors_device(c->detectors, record);
     if (uplink_device(c->uplink, record, &e) != 0) {
         log_warn(&e, "what a device told is not kept");
@@ -24,6 +52,9 @@ static void on_probe(const struct probe_record *record, void *arg)
 {
     struct control *c = arg;
     struct err e = {0};
+    if (!has_probe(record->probe, &c->poll.plan)) {
+        return;
+    }
     detectors_probe(c->detectors, record);
     if (uplink_probe(c->uplink, record, &e) != 0) {
         log_warn(&e, "the result of a probe is not kept");
@@ -95,6 +126,7 @@ int control_poll_take_devices(const json_t *items, void *arg, struct err *e)
     free(plan->devices);
     plan->devices = devices;
     plan->device_count = count;
+    alert_engine_keep(c->alerts, "snmp/", has_device, plan, clock_wall_ns());
     return hand_over(&c->poll, e);
 }
 
@@ -114,6 +146,7 @@ int control_poll_take_probes(const json_t *items, void *arg, struct err *e)
     free(plan->probes);
     plan->probes = probes;
     plan->probe_count = count;
+    alert_engine_keep(c->alerts, "probe/", has_probe, plan, clock_wall_ns());
     return hand_over(&c->poll, e);
 }
 

@@ -129,6 +129,7 @@ static void judge_bad(struct alert_engine *a, struct alert_state *s, const struc
     const struct alert_rule *rule = alert_rule_of(s->key.kind);
     s->bad_ns = at_ns;
     memcpy(s->detail, f->detail, sizeof s->detail);
+    memcpy(s->owner, f->owner, sizeof s->owner);
     if (s->engaged) {
         s->count++;
         if (at_ns >= s->told_ns + (uint64_t)ALERT_UPDATE_S * NS_PER_S) {
@@ -244,6 +245,24 @@ void alert_engine_tick(struct alert_engine *a, uint64_t now_ns)
         }
     }
     save(a);
+}
+
+void alert_engine_keep(struct alert_engine *a, const char *section, alert_owner_fn has, void *arg,
+                       uint64_t now_ns)
+{
+    size_t len = strlen(section);
+    size_t at = 0;
+    for (struct alert_state *s = table_next(a->states, &at); s != NULL;
+         s = table_next(a->states, &at)) {
+        if (strncmp(s->owner, section, len) != 0 || has(s->owner + len, arg)) {
+            continue;
+        }
+        if (s->engaged) {
+            release(a, s, now_ns);
+        }
+        struct alert_key key = s->key;
+        (void)table_remove(a->states, &key); /* it is there: we stand on it */
+    }
 }
 
 const struct alert_state *alert_engine_next(struct alert_engine *a, size_t *at)

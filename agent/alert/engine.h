@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "common/wire/alerts.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,7 @@ struct alert_state {
     uint64_t judged_ns;             /* last judgement of either sort */
     uint64_t told_ns;               /* last sent */
     char detail[ALERT_DETAIL_SIZE]; /* of the last bad judgement */
+    char owner[FINDING_OWNER_SIZE]; /* as in struct finding */
 };
 
 struct alert_engine;
@@ -64,6 +66,14 @@ void alert_engine_close(struct alert_engine *a);
 void alert_engine_flush(struct alert_engine *a, uint64_t now_ns);
 
 void alert_engine_take(struct alert_engine *a, const struct finding *finding);
+/*
+ * The items of a section of configuration have changed: releases what hangs on one that is there no
+ * more, as nobody will judge it again. section is such as "snmp/"; has tells of the rest of an
+ * owner's text whether it is still there.
+ */
+typedef bool (*alert_owner_fn)(const char *id, void *arg);
+void alert_engine_keep(struct alert_engine *a, const char *section, alert_owner_fn has, void *arg,
+                       uint64_t now_ns);
 /* Releases what nobody judges any more and saves what changed. Once a second. */
 void alert_engine_tick(struct alert_engine *a, uint64_t now_ns);
 

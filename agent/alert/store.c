@@ -16,9 +16,10 @@ enum {
 
 static json_t *state_to_json(const struct alert_state *s)
 {
-    return json_pack("{s:i, s:i, s:s, s:s, s:I, s:I, s:s}", "kind", (int)s->key.kind, "entity",
+    return json_pack("{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s}", "kind", (int)s->key.kind, "entity",
                      (int)s->key.entity, "id", s->key.entity_id, "key", s->key.key, "since_ns",
-                     (json_int_t)s->since_ns, "count", (json_int_t)s->count, "detail", s->detail);
+                     (json_int_t)s->since_ns, "count", (json_int_t)s->count, "detail", s->detail,
+                     "owner", s->owner);
 }
 
 static char *states_to_text(struct table *states, struct err *e)
@@ -59,11 +60,12 @@ static int state_from_json(struct table *states, json_t *json, uint64_t now_ns, 
     const char *id = NULL;
     const char *key_text = NULL;
     const char *detail = NULL;
+    const char *owner = ""; /* older files have none */
     json_int_t since_ns = 0;
     json_int_t count = 0;
-    if (json_unpack(json, "{s:i, s:i, s:s, s:s, s:I, s:I, s:s}", "kind", &kind, "entity", &entity,
-                    "id", &id, "key", &key_text, "since_ns", &since_ns, "count", &count, "detail",
-                    &detail) != 0 ||
+    if (json_unpack(json, "{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s?s}", "kind", &kind, "entity",
+                    &entity, "id", &id, "key", &key_text, "since_ns", &since_ns, "count", &count,
+                    "detail", &detail, "owner", &owner) != 0 ||
         kind <= 0 || kind > UINT16_MAX || entity < ENTITY_FLOW || entity > ENTITY_CENTRE ||
         since_ns < 0 || count < 0 || count > UINT32_MAX) {
         return err_set(e, ERR_PARSE, "an alert with a member missing or wrong");
@@ -82,6 +84,7 @@ static int state_from_json(struct table *states, json_t *json, uint64_t now_ns, 
     s->since_ns = (uint64_t)since_ns;
     s->bad_ns = s->judged_ns = s->told_ns = now_ns; /* hold and quiet time begin anew */
     (void)snprintf(s->detail, sizeof s->detail, "%s", detail);
+    (void)snprintf(s->owner, sizeof s->owner, "%s", owner);
     return 0;
 }
 

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+enum { FINDING_OWNER_SIZE = 72 };
+
 enum finding_action {
     FINDING_EVENT = 1, /* it happened: nothing to release */
     FINDING_BAD = 2,   /* the condition holds now */
@@ -22,6 +24,7 @@ struct finding {
     uint64_t at_ns;                    /* when judged, UTC */
     char entity_id[ALERT_ENTITY_SIZE]; /* address, interface… */
     char key[ALERT_KEY_SIZE];          /* tells apart findings of one kind on one entity */
+    char owner[FINDING_OWNER_SIZE];    /* item of configuration it hangs on: "snmp/7"; "" none */
     const struct flow_record *flow;    /* borrowed for the call; NULL when it is not on a flow */
     char detail[ALERT_DETAIL_SIZE];    /* the measured value against the threshold */
 };

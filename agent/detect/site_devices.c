@@ -91,14 +91,15 @@ static bool is_high(bool before, uint64_t value, uint64_t high, uint64_t over)
     return value > high || (before && value >= over);
 }
 
-static struct finding finding_of(uint16_t kind, bool bad, enum alert_entity entity, const char *id,
-                                 uint64_t at_ns)
+static struct finding finding_of(const struct device_record *r, uint16_t kind, bool bad,
+                                 enum alert_entity entity, const char *id)
 {
     struct finding f = {.kind = kind,
                         .action = bad ? FINDING_BAD : FINDING_GOOD,
                         .entity = (uint8_t)entity,
-                        .at_ns = at_ns};
-    (void)snprintf(f.entity_id, sizeof f.entity_id, "%s", id); /* cut: it is for people */
+                        .at_ns = r->at_ns};
+    (void)snprintf(f.owner, sizeof f.owner, "snmp/%s", r->device); /* an id: fits */
+    (void)snprintf(f.entity_id, sizeof f.entity_id, "%s", id);     /* cut: it is for people */
     return f;
 }
 
@@ -111,15 +112,14 @@ static void judge_answer(const struct device_record *r, const char *name,
     enum device_state state = (enum device_state)d->state;
     bool refused = device_state_is_credentials(state);
     bool silent = state != DEVICE_UP && !refused;
-    struct finding f =
-        finding_of(ALERT_SNMP_DEVICE_UNREACHABLE, silent, ENTITY_HOST, name, r->at_ns);
+    struct finding f = finding_of(r, ALERT_SNMP_DEVICE_UNREACHABLE, silent, ENTITY_HOST, name);
     (void)snprintf(f.detail, sizeof f.detail, "%s (%s): %u polls in a row; %s", d->host,
                    device_state_name(state), d->failures, d->error);
     finding_put(out, &f);
     if (silent) {
         return; /* who says nothing says nothing about credentials */
     }
-    f = finding_of(ALERT_SNMP_AUTH_FAILURE, refused, ENTITY_HOST, name, r->at_ns);
+    f = finding_of(r, ALERT_SNMP_AUTH_FAILURE, refused, ENTITY_HOST, name);
     (void)snprintf(f.detail, sizeof f.detail, "%s: %s", d->host, d->error);
     finding_put(out, &f);
 }
@@ -127,7 +127,7 @@ static void judge_answer(const struct device_record *r, const char *name,
 static void tell_restart(const struct device_record *r, const char *name,
                          const struct finding_sink *out)
 {
-    struct finding f = finding_of(ALERT_SNMP_DEVICE_RESTART, true, ENTITY_HOST, name, r->at_ns);
+    struct finding f = finding_of(r, ALERT_SNMP_DEVICE_RESTART, true, ENTITY_HOST, name);
     f.action = FINDING_EVENT;
     (void)snprintf(f.detail, sizeof f.detail, "%s is up for %llu s", r->status.host,
                    (unsigned long long)r->status.uptime_s);
@@ -140,7 +140,7 @@ static void judge_load(const struct device_record *r, struct memory *m,
     const struct device_status *d = &r->status;
     if (d->cpu != CPU_UNKNOWN) {
         m->cpu = is_high(m->cpu, d->cpu, CPU_HIGH, CPU_HIGH_OVER);
-        struct finding f = finding_of(ALERT_SNMP_CPU_HIGH, m->cpu, ENTITY_HOST, m->name, r->at_ns);
+        struct finding f = finding_of(r, ALERT_SNMP_CPU_HIGH, m->cpu, ENTITY_HOST, m->name);
         (void)snprintf(f.detail, sizeof f.detail, "CPU %u.%u %%; threshold %d %%", d->cpu / 10,
                        d->cpu % 10, CPU_HIGH / 10);
         finding_put(out, &f);
@@ -148,8 +148,7 @@ static void judge_load(const struct device_record *r, struct memory *m,
     if (d->memory_total >= WHOLE) {
         uint64_t permille = d->memory_used / (d->memory_total / WHOLE);
         m->memory = is_high(m->memory, permille, MEMORY_HIGH, MEMORY_HIGH_OVER);
-        struct finding f =
-            finding_of(ALERT_SNMP_MEMORY_HIGH, m->memory, ENTITY_HOST, m->name, r->at_ns);
+        struct finding f = finding_of(r, ALERT_SNMP_MEMORY_HIGH, m->memory, ENTITY_HOST, m->name);
         (void)snprintf(f.detail, sizeof f.detail,
                        "%llu of %llu bytes of memory are used; threshold %d %%",
                        (unsigned long long)d->memory_used, (unsigned long long)d->memory_total,
@@ -186,8 +185,7 @@ static void judge_link(const struct device_record *r, const char *id, struct mem
     bool wanted = i->admin == ADMIN_UP;
     bool down = wanted && i->oper != OPER_UP && i->oper != 0;
     if (m->admin != 0 && i->admin != 0 && m->admin != i->admin) {
-        struct finding f =
-            finding_of(ALERT_SNMP_IF_ADMIN_CHANGE, true, ENTITY_INTERFACE, id, r->at_ns);
+        struct finding f = finding_of(r, ALERT_SNMP_IF_ADMIN_CHANGE, true, ENTITY_INTERFACE, id);
         f.action = FINDING_EVENT;
         (void)snprintf(f.detail, sizeof f.detail, "switched %s on the device",
                        wanted ? "on" : "off");
@@ -198,7 +196,7 @@ static void judge_link(const struct device_record *r, const char *id, struct mem
     if (down && !m->was_up) {
         return; /* never seen up: nothing was lost, and an older alert stays as it is */
     }
-    struct finding f = finding_of(ALERT_SNMP_IF_OPER_CHANGE, down, ENTITY_INTERFACE, id, r->at_ns);
+    struct finding f = finding_of(r, ALERT_SNMP_IF_OPER_CHANGE, down, ENTITY_INTERFACE, id);
     (void)snprintf(f.detail, sizeof f.detail, "the interface is down%s%s",
                    i->alias[0] != '\0' ? ": " : "", i->alias);
     finding_put(out, &f);
@@ -218,8 +216,7 @@ static void judge_use(const struct device_record *r, const char *id, struct memo
     } levels[] = {{ALERT_SNMP_IF_USAGE_HIGH, m->high, USE_HIGH},
                   {ALERT_SNMP_IF_USAGE_CRITICAL, m->critical, USE_CRITICAL}};
     for (size_t k = 0; k < sizeof levels / sizeof levels[0]; k++) {
-        struct finding f =
-            finding_of(levels[k].kind, levels[k].bad, ENTITY_INTERFACE, id, r->at_ns);
+        struct finding f = finding_of(r, levels[k].kind, levels[k].bad, ENTITY_INTERFACE, id);
         (void)snprintf(
             f.detail, sizeof f.detail,
             "%u.%u %% of %llu bit/s in use: %llu bit/s in, %llu bit/s out; threshold %d %%",
@@ -236,7 +233,7 @@ static void judge_share(const struct device_record *r, const char *id, uint16_t 
 {
     uint64_t packets = r->interface.in.packets + r->interface.out.packets;
     struct finding f =
-        finding_of(kind, count >= least && count > packets / of, ENTITY_INTERFACE, id, r->at_ns);
+        finding_of(r, kind, count >= least && count > packets / of, ENTITY_INTERFACE, id);
     (void)snprintf(f.detail, sizeof f.detail, "%llu %s and %llu packets in %u s",
                    (unsigned long long)count, what, (unsigned long long)packets,
                    r->interface.span_ms / 1000);

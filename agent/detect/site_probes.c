@@ -28,6 +28,7 @@ static struct finding finding_of(const struct probe_record *r, uint16_t kind, bo
                         .entity = ENTITY_HOST,
                         .at_ns = r->at_ns};
     (void)snprintf(f.entity_id, sizeof f.entity_id, "%.127s", r->target); /* cut: for people */
+    (void)snprintf(f.owner, sizeof f.owner, "probe/%s", r->probe);        /* an id: fits */
     (void)snprintf(f.key, sizeof f.key, "%s", r->name[0] != '\0' ? r->name : r->probe);
     return f;
 }

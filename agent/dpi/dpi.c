@@ -414,6 +414,26 @@ void dpi_protocol_name(unsigned id, char *buf, size_t size)
     }
 }
 
+bool dpi_each_name(enum dpi_names which, void (*fn)(const char *name, void *arg), void *arg)
+{
+    struct ndpi_detection_module_struct *names = open_names();
+    if (names == NULL) {
+        return false;
+    }
+    unsigned count = which == DPI_NAMES_APPS ? ndpi_get_num_supported_protocols(names)
+                                             : (unsigned)NDPI_PROTOCOL_NUM_CATEGORIES;
+    for (unsigned i = 0; i < count; i++) {
+        const char *name = which == DPI_NAMES_APPS
+                               ? ndpi_get_proto_name(names, (uint16_t)i)
+                               : ndpi_category_get_name(names, (ndpi_protocol_category_t)i);
+        if (name != NULL && name[0] != '\0') {
+            fn(name, arg);
+        }
+    }
+    ndpi_exit_detection_module(names);
+    return true;
+}
+
 const char *dpi_version(void)
 {
     return ndpi_revision();

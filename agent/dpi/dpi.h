@@ -93,5 +93,8 @@ uint64_t dpi_refused(const struct dpi *dpi);
 
 /* "TLS" for an id, as the breadcrumb gives it (already less one); "" when unknown. Slow. */
 void dpi_protocol_name(unsigned id, char *buf, size_t size);
+/* Calls fn with every name that a verdict may carry; false when memory is short. Slow. */
+enum dpi_names { DPI_NAMES_APPS, DPI_NAMES_CATEGORIES };
+bool dpi_each_name(enum dpi_names which, void (*fn)(const char *name, void *arg), void *arg);
 /* Library version for status, such as "4.2.0". */
 const char *dpi_version(void);

@@ -2,6 +2,7 @@
  * Changing the configuration: what a person sent is checked whole before anything is stored, then
  * item, history and audit go in one transaction, and the fleet is told to send what follows.
  */
+#include "aggregator/api/app_names.h"
 #include "aggregator/api/args.h"
 #include "aggregator/api/config.h"
 
@@ -139,6 +140,7 @@ static void check_body(struct change *c)
                    "This item is larger than %d KiB.", CONFIG_ITEM_MAX / 1024);
     } else {
         c->section->check(whole, &fault);
+        app_names_check(whole, &fault);
     }
     json_decref(whole);
     if (fault.bad) {

@@ -65,6 +65,8 @@ def test_an_item_is_in_force_within_its_scope_and_a_narrower_one_takes_its_place
      '"80-70" is no port from 0 to 65535 and no range.'),
     ({"body": {"action": "deny", "port": 80}}, "body.port", "This member is not known here."),
     ({"body": {"action": "block"}}, "body.action", "Use one of: allow, deny, observe."),
+    ({"body": {"action": "deny", "apps": ["TLS", "Facebok"]}}, "body.apps[1]",
+     'Agents know no application "Facebok": this would never match.'),
     ({"scope": "site:nowhere"}, "scope", "There is no site of this name."),
     ({"name": ""}, "name", "Use 1 to 80 bytes."),
 ])

@@ -158,7 +158,7 @@ def test_a_probe_tells_a_port_that_closes_and_opens_again(lab):
     api = start(lab)
     port = free_port()
     listener = socket.create_server(("127.0.0.1", port))
-    add(api, "probe", "door", {"kind": "tcp", "host": "127.0.0.1", "port": port, "interval_s": 10})
+    item = add(api, "probe", "door", {"kind": "tcp", "host": "127.0.0.1", "port": port, "interval_s": 10})
     add(api, "probe", "echo", {"kind": "icmp", "host": "127.0.0.1", "count": 3, "interval_s": 10})
 
     def probe(name, *states):
@@ -180,3 +180,6 @@ def test_a_probe_tells_a_port_that_closes_and_opens_again(lab):
     points = api.get(f"/probes/pisa-1/{door['probe']}/series")["points"]
     assert {point["up_ratio"] for point in points} == {0, 1}
     listener.close()
+    wait_for(lambda: engaged(api, "am_tcp_port_down", str(port)), 40, "the alert once more")
+    api.call("DELETE", f"/api/v1/config/probe/{item}")
+    wait_for(lambda: not engaged(api, "am_tcp_port_down", str(port)), 10, "gone with its probe")

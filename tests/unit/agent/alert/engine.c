@@ -319,6 +319,40 @@ static void a_torn_state_file_is_put_aside(void **state)
     alert_engine_close(a);
 }
 
+static bool has_seven(const char *id, void *arg)
+{
+    (void)arg;
+    return strcmp(id, "7") == 0;
+}
+
+static void engage_of(struct alert_engine *a, const char *owner)
+{
+    struct finding f = finding_of(ALERT_AM_CERT_EXPIRY, FINDING_BAD, second(0));
+    (void)snprintf(f.key, sizeof f.key, "%s", owner);
+    (void)snprintf(f.owner, sizeof f.owner, "%s", owner);
+    alert_engine_take(a, &f);
+}
+
+static void what_hangs_on_a_deleted_item_is_released_also_after_a_restart(void **state)
+{
+    (void)state;
+    struct told told = {0};
+    struct alert_engine *a = engine_at(path, &told, second(0));
+    engage_of(a, "snmp/7");
+    engage_of(a, "snmp/8");
+    engage_of(a, "probe/8");
+    engage_of(a, "");
+    alert_engine_flush(a, second(1));
+    alert_engine_close(a);
+    a = engine_at(path, &told, second(2));
+    assert_int_equal(alert_engine_engaged(a), 4);
+    alert_engine_keep(a, "snmp/", has_seven, NULL, second(3));
+    assert_int_equal(told.released, 1);
+    assert_string_equal(told.last.key, "snmp/8");
+    assert_int_equal(alert_engine_engaged(a), 3);
+    alert_engine_close(a);
+}
+
 /* ---- flow alerts ---- */
 
 static struct flow_record flow_number(uint16_t client_port)
@@ -445,6 +479,7 @@ int main(void)
         FILE_TEST(after_a_restart_a_fresh_judgement_releases_it),
         FILE_TEST(after_a_restart_one_that_nobody_judges_is_released_in_its_quiet_time),
         FILE_TEST(a_torn_state_file_is_put_aside),
+        FILE_TEST(what_hangs_on_a_deleted_item_is_released_also_after_a_restart),
         cmocka_unit_test(a_storm_of_like_flow_alerts_is_told_twice_a_minute),
         cmocka_unit_test(rules_are_told_apart_and_the_summary_names_its_own),
         cmocka_unit_test(another_kind_or_the_next_quiet_minute_is_told_again),

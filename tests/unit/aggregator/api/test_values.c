@@ -1,4 +1,5 @@
 /* Unit tests of the pure parts of aggregator/api: parameters, cursors, topics, wishes, shapes. */
+#include "aggregator/api/app_names.h"
 #include "aggregator/api/args.h"
 #include "aggregator/api/cursor.h"
 #include "aggregator/api/mirror.h"
@@ -43,6 +44,33 @@ static void numbers_words_and_texts_are_read(void **state)
     assert_string_equal(args_text(&args, "text", 1), "x");
     assert_false(args.bad);
     http_request_free(request);
+}
+
+static struct config_fault names_fault(const char *body)
+{
+    struct config_fault fault = {0};
+    json_t *json = json_loads(body, 0, NULL);
+    assert_non_null(json);
+    app_names_check(json, &fault);
+    json_decref(json);
+    return fault;
+}
+
+static void an_application_that_agents_do_not_know_is_refused_with_what_is_near(void **state)
+{
+    (void)state;
+    assert_false(names_fault("{\"apps\":[\"TLS\",\"youtube\"],\"categories\":[\"web\"]}").bad);
+    assert_false(names_fault("{\"host\":\"192.0.2.1\"}").bad);
+    struct config_fault fault = names_fault("{\"apps\":[\"TLS\",\"Facebok\"]}");
+    assert_true(fault.bad);
+    assert_string_equal(fault.field, "apps[1]");
+    assert_non_null(strstr(fault.message, "\"Facebok\""));
+    assert_non_null(strstr(fault.hint, "Near are: Facebook"));
+    fault = names_fault("{\"categories_denied\":[\"Social\"]}");
+    assert_string_equal(fault.field, "categories_denied[0]");
+    assert_non_null(strstr(fault.hint, "SocialNetwork"));
+    fault = names_fault("{\"apps_denied\":[\"qqqqqqqqqqqq\"]}");
+    assert_null(strstr(fault.hint, "Near"));
 }
 
 static void a_fault_names_its_field(void **state)
@@ -316,6 +344,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_words_and_texts_are_read),
+        cmocka_unit_test(an_application_that_agents_do_not_know_is_refused_with_what_is_near),
         cmocka_unit_test(a_fault_names_its_field),
         cmocka_unit_test(a_body_is_an_object_with_known_members_only),
         cmocka_unit_test(a_range_is_an_hour_unless_told),
