@@ -66,7 +66,7 @@ static void mac_set(struct assets *a, struct asset *asset, const struct mac *mac
 {
     struct wire_asset *w = &asset->known;
     w->mac = *mac;
-    (void)snprintf(w->vendor, sizeof w->vendor, "%s", vendors_find(a->vendors, mac));
+    vendors_find(a->vendors, mac, w->vendor);
     asset->dirty = a->unsaved = true;
 }
 

@@ -1,4 +1,7 @@
 /*
+ * Only the prefixes are kept in memory, each with the place of its line: the names take ten times
+ * as much, and a site asks for a few of them, once each. A line that has changed since, because a
+ * file was written over, is told by its prefix.
  * Prefixes are 24, 28 or 36 bits long; the longest that matches is the holder. Of each line only
  * the second and the third field of the CSV count (RFC 4180: a field in quotes doubles the quotes
  * inside it); a line of another form is passed over.
@@ -10,28 +13,35 @@
 #include "common/wire/assets.h"
 #include "common/wire/text.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     BITS_MAX = 36,
+    TAIL_BITS = 12,
     ENTRIES_MAX = 1 << 20, /* twenty times what is assigned */
     LINE_SIZE = 1024,
+    FILES = 4,
 };
 
+static const char *const file_names[FILES] = {"oui.csv", "mam.csv", "oui36.csv", "iab.csv"};
+
+/* A prefix, left in BITS_MAX bits, and where its line stands. */
 struct prefix {
-    uint64_t value; /* left in BITS_MAX bits */
-    uint32_t name;  /* offset in names */
+    uint32_t head; /* the upper 24 bits */
+    uint32_t at;   /* byte in the file */
+    uint16_t tail; /* the lower TAIL_BITS */
     uint8_t bits;
+    uint8_t file; /* index of file_names */
 };
 
 struct vendors {
     struct prefix *prefixes;
     size_t count, room;
-    char *names; /* each ended by NUL; the first is "" */
-    size_t names_len, names_size;
+    int fds[FILES]; /* -1: not there */
 };
 
 static int compare(const void *a, const void *b)
@@ -41,30 +51,20 @@ static int compare(const void *a, const void *b)
     if (left->bits != right->bits) {
         return left->bits < right->bits ? -1 : 1;
     }
-    return left->value == right->value ? 0 : left->value < right->value ? -1 : 1;
+    if (left->head != right->head) {
+        return left->head < right->head ? -1 : 1;
+    }
+    return (int)left->tail - (int)right->tail;
 }
 
-/* Room for one more prefix and its name. */
-static int make_room(struct vendors *v, struct err *e)
+static int set_room(struct vendors *v, size_t room, struct err *e)
 {
-    if (v->count == v->room) {
-        size_t room = v->room == 0 ? 4096 : 2 * v->room;
-        struct prefix *grown = realloc(v->prefixes, room * sizeof *grown);
-        if (grown == NULL) {
-            return err_set(e, ERR_NOMEM, "the vendors of network cards");
-        }
-        v->prefixes = grown;
-        v->room = room;
+    struct prefix *moved = realloc(v->prefixes, room * sizeof *moved);
+    if (moved == NULL) {
+        return err_set(e, ERR_NOMEM, "the vendors of network cards");
     }
-    if (v->names_size - v->names_len < ASSET_VENDOR_SIZE) {
-        size_t size = v->names_size == 0 ? 65536 : 2 * v->names_size;
-        char *grown = realloc(v->names, size);
-        if (grown == NULL) {
-            return err_set(e, ERR_NOMEM, "the vendors of network cards");
-        }
-        v->names = grown;
-        v->names_size = size;
-    }
+    v->prefixes = moved;
+    v->room = room;
     return 0;
 }
 
@@ -91,6 +91,18 @@ static char *field_take(char **at)
     return field;
 }
 
+/* The upper bits of a value of BITS_MAX. */
+static struct prefix prefix_from(uint64_t value, unsigned bits)
+{
+    unsigned below = BITS_MAX - bits;
+    value = value >> below << below;
+    return (struct prefix){
+        .head = (uint32_t)(value >> TAIL_BITS),
+        .tail = (uint16_t)(value & ((1u << TAIL_BITS) - 1)),
+        .bits = (uint8_t)bits,
+    };
+}
+
 /* "70B3D5F2F" as its bits; 0 bits when it is no prefix. */
 static struct prefix prefix_of(const char *text)
 {
@@ -102,65 +114,83 @@ static struct prefix prefix_of(const char *text)
     if (!plain || (digits != 6 && digits != 7 && digits != 9)) {
         return p;
     }
-    p.bits = (uint8_t)(digits * BITS_PER_DIGIT);
-    p.value = strtoull(text, &end, 16) << (BITS_MAX - p.bits);
-    return p;
+    return prefix_from(strtoull(text, &end, 16) << (BITS_MAX - digits * BITS_PER_DIGIT),
+                       (unsigned)(digits * BITS_PER_DIGIT));
 }
 
-static int line_add(struct vendors *v, char *line, struct err *e)
+/* Takes a line apart, in place. The name is "" and there are 0 bits where it has another form. */
+static struct prefix line_read(char *line, const char **name)
 {
     char *at = line;
     line[strcspn(line, "\r\n")] = '\0';
     (void)field_take(&at); /* the registry: the prefix's length tells it */
     struct prefix p = prefix_of(field_take(&at));
-    char *name = field_take(&at);
-    size_t len = strnlen(name, ASSET_VENDOR_SIZE - 1);
-    if (p.bits == 0 || len == 0 || v->count == ENTRIES_MAX) {
-        return 0;
+    *name = field_take(&at);
+    return p;
+}
+
+static int file_read(struct vendors *v, unsigned file, FILE *in, struct err *e)
+{
+    char line[LINE_SIZE];
+    long at = 0;
+    while (fgets(line, sizeof line, in) != NULL && v->count < ENTRIES_MAX) {
+        const char *name;
+        struct prefix p = line_read(line, &name);
+        p.at = (uint32_t)at;
+        p.file = (uint8_t)file;
+        at = ftell(in);
+        if (at < 0 || at > UINT32_MAX) {
+            return 0; /* the rest of such a file is out of reach */
+        }
+        if (p.bits == 0 || name[0] == '\0') {
+            continue;
+        }
+        if (v->count == v->room && set_room(v, v->room == 0 ? 4096 : 2 * v->room, e) != 0) {
+            return -1;
+        }
+        v->prefixes[v->count++] = p;
     }
-    if (make_room(v, e) != 0) {
-        return -1;
-    }
-    text_clean(name, len); /* a cut character becomes '?' */
-    p.name = (uint32_t)v->names_len;
-    memcpy(v->names + v->names_len, name, len);
-    v->names[v->names_len + len] = '\0';
-    v->names_len += len + 1;
-    v->prefixes[v->count++] = p;
     return 0;
 }
 
-static int file_add(struct vendors *v, const char *path, struct err *e)
+static int file_add(struct vendors *v, unsigned file, const char *folder, struct err *e)
 {
-    char line[LINE_SIZE];
-    FILE *in = fopen(path, "re");
+    char path[512];
+    int len = snprintf(path, sizeof path, "%s/%s", folder, file_names[file]);
+    FILE *in = len > 0 && len < (int)sizeof path ? fopen(path, "re") : NULL;
     if (in == NULL) {
         log_debug(NULL, "%s is not there", path);
         return 0;
     }
-    int result = 0;
-    while (result == 0 && fgets(line, sizeof line, in) != NULL) {
-        result = line_add(v, line, e);
-    }
-    (void)fclose(in); /* only read */
+    int result = file_read(v, file, in, e);
+    v->fds[file] = fcntl(fileno(in), F_DUPFD_CLOEXEC, 0); /* -1: its names stay unknown */
+    (void)fclose(in);                                     /* only read */
     return result;
+}
+
+static int files_add(struct vendors *v, const char *folder, struct err *e)
+{
+    for (unsigned file = 0; file < FILES; file++) {
+        if (file_add(v, file, folder, e) != 0) {
+            return -1;
+        }
+    }
+    return v->count == 0 ? 0 : set_room(v, v->count, e); /* what growing took too much */
 }
 
 struct vendors *vendors_open(const char *folder, struct err *e)
 {
-    static const char *const files[] = {"oui.csv", "mam.csv", "oui36.csv", "iab.csv"};
     struct vendors *v = calloc(1, sizeof *v);
     if (v == NULL) {
         (void)err_set(e, ERR_NOMEM, "the vendors of network cards");
         return NULL;
     }
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        char path[512];
-        int len = snprintf(path, sizeof path, "%s/%s", folder, files[i]);
-        if (len > 0 && len < (int)sizeof path && file_add(v, path, e) != 0) {
-            vendors_close(v);
-            return NULL;
-        }
+    for (unsigned file = 0; file < FILES; file++) {
+        v->fds[file] = -1;
+    }
+    if (files_add(v, folder, e) != 0) {
+        vendors_close(v);
+        return NULL;
     }
     if (v->count == 0) {
         log_info(NULL,
@@ -176,8 +206,12 @@ struct vendors *vendors_open(const char *folder, struct err *e)
 void vendors_close(struct vendors *v)
 {
     if (v != NULL) {
+        for (unsigned file = 0; file < FILES; file++) {
+            if (v->fds[file] >= 0) {
+                (void)close(v->fds[file]); /* only read */
+            }
+        }
         free(v->prefixes);
-        free(v->names);
         free(v);
     }
 }
@@ -188,27 +222,48 @@ bool mac_is_made_up(const struct mac *mac)
     return (mac->bytes[0] & LOCALLY_ADMINISTERED) != 0;
 }
 
-const char *vendors_find(const struct vendors *v, const struct mac *mac)
+/* The name in the line of a prefix; false when the line is not there any more. */
+static bool name_read(const struct vendors *v, const struct prefix *p, char name[ASSET_VENDOR_SIZE])
+{
+    char line[LINE_SIZE];
+    int fd = v->fds[p->file];
+    ssize_t got = fd < 0 ? -1 : pread(fd, line, sizeof line - 1, (off_t)p->at);
+    if (got <= 0) {
+        return false;
+    }
+    const char *text;
+    line[got] = '\0';
+    struct prefix now = line_read(line, &text);
+    size_t len = strnlen(text, ASSET_VENDOR_SIZE - 1);
+    if (compare(&now, p) != 0) {
+        return false;
+    }
+    memcpy(name, text, len);
+    name[len] = '\0';
+    text_clean(name, len); /* a cut character becomes '?' */
+    return true;
+}
+
+void vendors_find(const struct vendors *v, const struct mac *mac, char name[ASSET_VENDOR_SIZE])
 {
     static const uint8_t lengths[] = {36, 28, 24};
     uint64_t whole = 0;
+    name[0] = '\0';
     if (v->count == 0 || mac_is_made_up(mac)) {
-        return "";
+        return;
     }
     for (size_t i = 0; i < 5; i++) {
         whole = whole << 8 | mac->bytes[i];
     }
     whole >>= 4; /* 36 of 40 bits */
     for (size_t i = 0; i < sizeof lengths; i++) {
-        unsigned below = BITS_MAX - lengths[i];
-        struct prefix wanted = {.value = whole >> below << below, .bits = lengths[i]};
+        struct prefix wanted = prefix_from(whole, lengths[i]);
         const struct prefix *found =
             bsearch(&wanted, v->prefixes, v->count, sizeof wanted, compare);
-        if (found != NULL) {
-            return v->names + found->name;
+        if (found != NULL && name_read(v, found, name)) {
+            return;
         }
     }
-    return "";
 }
 
 size_t vendors_count(const struct vendors *v)

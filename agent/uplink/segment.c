@@ -139,7 +139,7 @@ int segment_scan(int fd, uint64_t upto, struct segment *s, bool *cut, struct err
     if (segment_head(fd, s, e) != 0) {
         return -1;
     }
-    static _Thread_local uint8_t buf[SEGMENT_RECORD_MAX];
+    uint8_t buf[SEGMENT_RECORD_MAX];
     struct segment_cursor at = {0};
     uint64_t good = SEGMENT_HEAD_SIZE, sequence = 0;
     size_t len = 0;

@@ -385,7 +385,7 @@ static bool batch_put_gap(const struct stream *s, struct stream_batch *b, uint64
 int stream_read(struct stream *s, uint64_t from, uint32_t max, struct stream_batch *b,
                 struct err *e)
 {
-    static _Thread_local uint8_t record[SEGMENT_RECORD_MAX];
+    uint8_t record[SEGMENT_RECORD_MAX];
     b->len = 0;
     b->count = 0;
     b->first = from;
@@ -508,7 +508,7 @@ int stream_new_epoch(struct stream *s, uint64_t now_s, struct err *e)
     int rc = len < (int)sizeof s->dir ? folder_make(s->dir, 0700, e)
                                       : err_set(e, ERR_ARG, "path too long: %s", old.dir);
     rc = rc == 0 ? begin_epoch(s, now_s, e) : -1;
-    static _Thread_local uint8_t record[SEGMENT_RECORD_MAX];
+    uint8_t record[SEGMENT_RECORD_MAX];
     uint64_t from = old.acked + 1, sequence = 0, ignored = 0;
     size_t size = 0;
     while (rc == 0 && read_from(&old, from, &sequence, record, &size, NULL) == 1) {

@@ -544,27 +544,62 @@ static void a_spoilt_file_is_put_aside_and_the_site_learnt_anew(void **state)
 
 /* ---- vendors ---- */
 
+static const char registry[] = "Registry,Assignment,Organization Name,Organization Address\r\n"
+                               "MA-L,001B21,Large Works,\"1 Street, Town\"\r\n"
+                               "MA-S,001B21009,\"Small \"\"Best\"\" Works, Inc.\",Somewhere\r\n"
+                               "MA-L,not hex,Nobody,\r\n"
+                               "MA-L,001B2F,,nameless\r\n"
+                               "MA-M,001B238,Middle Works,no line's end";
+
+static struct vendors *open_registry(const struct scene *s)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "%s/oui.csv", s->folder);
+    assert_int_equal(file_replace(path, registry, sizeof registry - 1, 0600, NULL), 0);
+    return vendors_open(s->folder, NULL);
+}
+
+static const char *vendor_of(const struct vendors *v, struct mac mac)
+{
+    static char name[ASSET_VENDOR_SIZE];
+    vendors_find(v, &mac, name);
+    return name;
+}
+
 static void the_longest_prefix_names_the_vendor(void **state)
 {
     struct scene *s = *state;
-    static const char text[] = "Registry,Assignment,Organization Name,Organization Address\r\n"
-                               "MA-L,001B21,Large Works,\"1 Street, Town\"\r\n"
-                               "MA-S,001B21009,\"Small \"\"Best\"\" Works, Inc.\",Somewhere\r\n"
-                               "MA-L,not hex,Nobody,\r\n";
-    char path[64];
-    (void)snprintf(path, sizeof path, "%s/oui.csv", s->folder);
-    assert_int_equal(file_replace(path, text, sizeof text - 1, 0600, NULL), 0);
-    struct vendors *v = vendors_open(s->folder, NULL);
-    assert_int_equal(vendors_count(v), 2);
-    assert_string_equal(vendors_find(v, &(struct mac){{0, 0x1b, 0x21, 1, 2, 3}}), "Large Works");
-    assert_string_equal(vendors_find(v, &(struct mac){{0, 0x1b, 0x21, 0, 0x9f, 3}}),
+    struct vendors *v = open_registry(s);
+    assert_int_equal(vendors_count(v), 3);
+    assert_string_equal(vendor_of(v, (struct mac){{0, 0x1b, 0x21, 1, 2, 3}}), "Large Works");
+    assert_string_equal(vendor_of(v, (struct mac){{0, 0x1b, 0x21, 0, 0x9f, 3}}),
                         "Small \"Best\" Works, Inc.");
-    assert_string_equal(vendors_find(v, &(struct mac){{0, 0x1b, 0x22, 0, 0, 3}}), "");
-    assert_string_equal(vendors_find(v, &(struct mac){{2, 0x1b, 0x21, 0, 0, 3}}), "");
+    assert_string_equal(vendor_of(v, (struct mac){{0, 0x1b, 0x23, 0x8f, 0, 3}}), "Middle Works");
+    assert_string_equal(vendor_of(v, (struct mac){{0, 0x1b, 0x23, 0x7f, 0, 3}}), "");
+    assert_string_equal(vendor_of(v, (struct mac){{0, 0x1b, 0x22, 0, 0, 3}}), "");
+    assert_string_equal(vendor_of(v, (struct mac){{2, 0x1b, 0x21, 0, 0, 3}}), "");
     vendors_close(v);
     v = vendors_open("/nowhere", NULL);
     assert_int_equal(vendors_count(v), 0);
-    assert_string_equal(vendors_find(v, &(struct mac){{0, 0x1b, 0x21, 1, 2, 3}}), "");
+    assert_string_equal(vendor_of(v, (struct mac){{0, 0x1b, 0x21, 1, 2, 3}}), "");
+    vendors_close(v);
+}
+
+static void a_registry_that_is_written_over_names_nobody_wrongly(void **state)
+{
+    struct scene *s = *state;
+    struct vendors *v = open_registry(s);
+    char path[64];
+    (void)snprintf(path, sizeof path, "%s/oui.csv", s->folder);
+    FILE *over = fopen(path, "r+e");
+    assert_non_null(over);
+    assert_true(fputs("MA-L,00AA00,Other Works,which is longer than what was there before\r\n"
+                      "MA-L,001B21,Large Works,elsewhere\r\n",
+                      over) >= 0);
+    assert_int_equal(fclose(over), 0);
+    assert_string_equal(vendor_of(v, (struct mac){{0, 0x1b, 0x21, 1, 2, 3}}), "");
+    assert_int_equal(truncate(path, 0), 0);
+    assert_string_equal(vendor_of(v, (struct mac){{0, 0x1b, 0x23, 0x8f, 0, 3}}), "");
     vendors_close(v);
 }
 
@@ -593,6 +628,7 @@ int main(void)
         TEST(what_was_known_is_not_new_after_a_restart),
         TEST(a_missing_device_is_still_missed_after_a_restart),
         TEST(a_spoilt_file_is_put_aside_and_the_site_learnt_anew),
+        TEST(a_registry_that_is_written_over_names_nobody_wrongly),
         TEST(the_longest_prefix_names_the_vendor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
