@@ -6,6 +6,7 @@
 #include "agent/control.h"
 #include "agent/engine.h"
 #include "agent/figures.h"
+#include "agent/limits.h"
 #include "agent/reopen.h"
 #include "agent/sandbox.h"
 #include "agent/turns.h"
@@ -413,7 +414,9 @@ int parent_run(struct settings *settings, const struct parent_options *options)
     if (set_up(&p, &e) != 0) {
         log_error(&e, "the agent does not start");
     } else {
+        char text[LIMITS_TEXT_SIZE];
         log_info(NULL, "agent \"%s\" starts", settings->name);
+        log_info(NULL, "memory: %s", limits_text(settings, text));
         supervise(&p);
         stop_all(&p);
         log_info(NULL, "agent has stopped");

@@ -3,10 +3,12 @@
 #include "agent/capture/source.h"
 #include "agent/detect/detector.h"
 #include "agent/engine_link.h"
+#include "agent/limits.h"
 #include "common/bus_url.h"
 #include "common/loopback.h"
 #include "common/wire/subjects.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +141,16 @@ static const struct conf_row rows[] = {
      .help =
          "Connections of each worker that wait for their first answer (140 bytes each); of more "
          "the oldest is counted and given up."},
+    {.key = "memory.max",
+     .type = CONF_BYTES,
+     .offset = AT(memory_max),
+     .fallback = "4GiB",
+     .min = 64 * MIB,
+     .max = 1024 * GIB,
+     .reloadable = true,
+     .help = "What engine and control may take at most, capture rings not included. Tables have "
+             "caps that are printed at the start; settings by which they could take more are "
+             "refused."},
     {.key = "flow.idle_tcp",
      .type = CONF_DURATION,
      .offset = AT(flow_idle_tcp),
@@ -344,6 +356,20 @@ static void check_urls(const struct settings *s, struct conf_faults *faults)
     }
 }
 
+/* Every table has a cap: what all of them take is known, and must be allowed. */
+static void check_memory(const struct settings *s, struct conf_faults *faults)
+{
+    const struct limits limits = limits_of(s);
+    uint64_t needed = limits_bytes(&limits);
+    if (needed > (uint64_t)s->memory_max) {
+        conf_fault(faults,
+                   "memory.max: %" PRId64 " MiB are less than the %" PRIu64 " MiB that all tables "
+                   "may take; raise it, or lower flow.max, flow.half_open, dpi.max_states, "
+                   "hosts.max, assets.max or capture.workers",
+                   (int64_t)(s->memory_max / MIB), (uint64_t)(needed / MIB));
+    }
+}
+
 static void check_sources(const struct settings *s, struct conf_faults *faults)
 {
     const struct conf_list *list = &s->capture_sources;
@@ -383,6 +409,7 @@ struct settings *settings_load(const char *path, struct conf_faults *faults)
     if (!faults->no_file) {
         check_name(s, faults);
         check_sources(s, faults);
+        check_memory(s, faults);
         bus_urls_check(&s->nats_urls, faults);
         check_urls(s, faults);
         parse_networks(s, faults);

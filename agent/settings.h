@@ -32,6 +32,7 @@ struct settings {
     int64_t capture_ring;
     int64_t capture_snaplen;
 
+    int64_t memory_max;
     int64_t flow_max;
     int64_t flow_half_open;
     int64_t flow_idle_tcp;

@@ -63,7 +63,11 @@ static struct flow *begin_flow(struct worker *w, const struct collected *c, cons
     struct flow *f = worker_add_flow(w, &key);
     struct flow_exported *x = f == NULL ? NULL : flow_table_exported(w->table, f);
     if (x == NULL) {
-        return NULL; /* as many exported flows fit as flows: both are there or neither */
+        if (f != NULL) { /* nowhere to write what it is told by */
+            flow_table_remove(w->table, f);
+            w->refused++;
+        }
+        return NULL;
     }
     const struct exporter_view *exporter = collector_exporter(w->collector, c->exporter);
     x->exporter = exporter->addr;

@@ -5,9 +5,14 @@
 
 enum { SLOT_ALIGN = 64 };
 
+size_t slab_slot(size_t size)
+{
+    return (size + SLOT_ALIGN - 1) / SLOT_ALIGN * SLOT_ALIGN;
+}
+
 int slab_init(struct slab *s, size_t slot_size, uint32_t max, struct err *e)
 {
-    size_t size = (slot_size + SLOT_ALIGN - 1) / SLOT_ALIGN * SLOT_ALIGN;
+    size_t size = slab_slot(slot_size);
     *s = (struct slab){.size = size, .mapped = size * max, .max = max};
     void *memory = mmap(NULL, s->mapped, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -20,6 +20,8 @@ struct slab {
     uint32_t first_free; /* handle, 0: none below span */
 };
 
+/* Bytes of a slot for things of this size. */
+size_t slab_slot(size_t size);
 /* Room for max slots of so many bytes. 0, or -1 and e. */
 int slab_init(struct slab *s, size_t slot_size, uint32_t max, struct err *e);
 void slab_done(struct slab *s);

@@ -391,6 +391,12 @@ void dpi_guess(struct dpi *dpi, const struct endpoints *ends, struct dpi_result 
     name_protocol(dpi, &found, result);
 }
 
+size_t dpi_bytes(uint32_t max_states)
+{
+    const size_t allocated = 700; /* certificates, URLs and user agents: seen at most on average */
+    return (size_t)max_states * (slab_slot(sizeof(struct dpi_state)) + allocated);
+}
+
 uint32_t dpi_states(const struct dpi *dpi)
 {
     return dpi->states.used;

@@ -87,6 +87,8 @@ void dpi_conclude(struct dpi *dpi, struct dpi_flow *flow);
 /* Frees the state; the flow counts as done. */
 void dpi_drop(struct dpi *dpi, struct dpi_flow *flow);
 
+/* Bytes that so many states may take, with what the library allocates for them (measured). */
+size_t dpi_bytes(uint32_t max_states);
 uint32_t dpi_states(const struct dpi *dpi);
 /* Flows that went without DPI because of the cap. */
 uint64_t dpi_refused(const struct dpi *dpi);

@@ -13,19 +13,28 @@
 enum {
     AWAKE_SHARE = 16, /* one flow in so many may be awake … */
     AWAKE_LEAST = 4096,
-    COLD_BYTES = 512, /* for texts and states at rest, of each flow */
+    COLD_BYTES = 512, /* of each flow, for its texts and what it holds while silent */
 };
+
+static uint32_t awake_of(uint32_t flows)
+{
+    return flows / AWAKE_SHARE < AWAKE_LEAST ? AWAKE_LEAST : flows / AWAKE_SHARE;
+}
+
+size_t flow_table_parts_bytes(uint32_t flows)
+{
+    return (size_t)awake_of(flows) * slab_slot(sizeof(struct flow_awake)) +
+           (size_t)flows * COLD_BYTES;
+}
 
 int flow_parts_init(struct flow_parts *p, uint32_t flows, struct err *e)
 {
-    uint32_t awake = flows / AWAKE_SHARE < AWAKE_LEAST ? AWAKE_LEAST : flows / AWAKE_SHARE;
+    uint32_t awake = awake_of(flows);
     p->seen = malloc(sizeof *p->seen);
     if (p->seen == NULL) {
         return err_set(e, ERR_NOMEM, "no memory for what flows hold");
     }
     if (slab_init(&p->awake, sizeof(struct flow_awake), awake, e) != 0 ||
-        slab_init(&p->dns, sizeof(struct qoe_dns), flows, e) != 0 ||
-        slab_init(&p->exported, sizeof(struct flow_exported), flows, e) != 0 ||
         slabs_init(&p->cold, (size_t)flows * COLD_BYTES, e) != 0) {
         return -1;
     }
@@ -35,8 +44,6 @@ int flow_parts_init(struct flow_parts *p, uint32_t flows, struct err *e)
 void flow_parts_done(struct flow_parts *p)
 {
     slab_done(&p->awake);
-    slab_done(&p->dns);
-    slab_done(&p->exported);
     slabs_done(&p->cold);
     free(p->seen);
 }
@@ -118,37 +125,39 @@ const struct qoe_tcp *flow_table_tcp_of(const struct flow_table *t, const struct
     return f->holds == PART_TCP ? &awake_at(t, f->part)->qoe : NULL;
 }
 
-struct qoe_dns *flow_table_dns(struct flow_table *t, struct flow *f, bool *made)
+/* A part of another kind, made and zeroed when the flow holds none; NULL when it has another. */
+static void *take_part(struct flow_table *t, struct flow *f, enum flow_part kind, size_t size)
 {
-    *made = f->holds == PART_NONE;
-    if (*made) {
-        f->part = slab_take(&t->parts.dns);
-        f->holds = f->part == 0 ? PART_NONE : PART_DNS;
+    if (f->holds == PART_NONE) {
+        f->part = slabs_take(&t->parts.cold, size);
+        if (f->part == 0) {
+            t->parts.lost++;
+            return NULL;
+        }
+        memset(slabs_at(&t->parts.cold, f->part), 0, size);
+        f->holds = (uint8_t)kind;
     }
-    return flow_table_dns_of(t, f);
+    return f->holds == kind ? slabs_at(&t->parts.cold, f->part) : NULL;
+}
+
+struct qoe_dns *flow_table_dns(struct flow_table *t, struct flow *f)
+{
+    return take_part(t, f, PART_DNS, sizeof(struct qoe_dns));
 }
 
 struct qoe_dns *flow_table_dns_of(const struct flow_table *t, const struct flow *f)
 {
-    return f->holds == PART_DNS ? slab_at(&t->parts.dns, f->part) : NULL;
+    return f->holds == PART_DNS ? slabs_at(&t->parts.cold, f->part) : NULL;
 }
 
 struct flow_exported *flow_table_exported(struct flow_table *t, struct flow *f)
 {
-    if (f->holds == PART_NONE) {
-        f->part = slab_take(&t->parts.exported);
-        if (f->part == 0) {
-            return NULL;
-        }
-        memset(slab_at(&t->parts.exported, f->part), 0, sizeof(struct flow_exported));
-        f->holds = PART_EXPORTED;
-    }
-    return f->holds == PART_EXPORTED ? slab_at(&t->parts.exported, f->part) : NULL;
+    return take_part(t, f, PART_EXPORTED, sizeof(struct flow_exported));
 }
 
 const struct flow_exported *flow_table_exported_of(const struct flow_table *t, const struct flow *f)
 {
-    return f->holds == PART_EXPORTED ? slab_at(&t->parts.exported, f->part) : NULL;
+    return f->holds == PART_EXPORTED ? slabs_at(&t->parts.cold, f->part) : NULL;
 }
 
 /* The texts stand one behind the other, each with its NUL. */
@@ -234,15 +243,20 @@ const char *flow_category(const struct flow_table *t, const struct flow *f)
     return name_of(t, f->category, "");
 }
 
+uint64_t flow_parts_lost(const struct flow_table *t)
+{
+    return t->parts.lost;
+}
+
 void flow_parts_drop(struct flow_table *t, struct flow *f)
 {
     struct flow_parts *p = &t->parts;
     switch ((enum flow_part)f->holds) {
     case PART_NONE: break;
     case PART_TCP: slab_put(&p->awake, f->part); break;
-    case PART_TCP_REST: slabs_put(&p->cold, f->part); break;
-    case PART_DNS: slab_put(&p->dns, f->part); break;
-    case PART_EXPORTED: slab_put(&p->exported, f->part); break;
+    case PART_TCP_REST:
+    case PART_DNS:
+    case PART_EXPORTED: slabs_put(&p->cold, f->part); break;
     }
     if (f->text != FLOW_NONE) {
         slabs_put(&p->cold, f->text);

@@ -12,7 +12,8 @@
  * one that was silent for longest is squeezed to make room.
  */
 struct qoe_tcp *flow_table_tcp(struct flow_table *t, struct flow *f, bool *made);
-struct qoe_dns *flow_table_dns(struct flow_table *t, struct flow *f, bool *made);
+/* That of DNS is zeroed when made. */
+struct qoe_dns *flow_table_dns(struct flow_table *t, struct flow *f);
 /* The same, or NULL when it has none. */
 struct qoe_tcp *flow_table_tcp_awake(struct flow_table *t, struct flow *f);
 struct qoe_dns *flow_table_dns_of(const struct flow_table *t, const struct flow *f);
@@ -37,5 +38,7 @@ struct flow_exported *flow_table_exported(struct flow_table *t, struct flow *f);
 const struct flow_exported *flow_table_exported_of(const struct flow_table *t,
                                                    const struct flow *f);
 
+/* Parts that found no room so far. */
+uint64_t flow_parts_lost(const struct flow_table *t);
 /* Gives back all that the flow holds. */
 void flow_parts_drop(struct flow_table *t, struct flow *f);

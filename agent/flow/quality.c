@@ -24,15 +24,10 @@ static void note_tcp(struct flow_table *t, struct flow *f, const struct packet *
 
 static void note_dns(struct flow_table *t, struct flow *f, const struct packet *p)
 {
-    bool made;
-    struct qoe_dns *q = flow_table_dns(t, f, &made);
-    if (q == NULL) {
-        return; /* there are as many as flows */
+    struct qoe_dns *q = flow_table_dns(t, f);
+    if (q != NULL) { /* else counted there */
+        qoe_dns_note(q, p);
     }
-    if (made) {
-        *q = (struct qoe_dns){0};
-    }
-    qoe_dns_note(q, p);
 }
 
 void flow_quality_note(struct flow_table *t, struct flow *f, const struct packet *p,

@@ -55,6 +55,12 @@ void flow_table_free(struct flow_table *t)
     free(t);
 }
 
+size_t flow_table_bytes(uint32_t max)
+{
+    return sizeof(struct flow_table) + slots_bytes(max) +
+           (size_t)max * slab_slot(sizeof(struct flow)) + flow_table_parts_bytes(max);
+}
+
 uint32_t flow_table_tag(const struct flow_table *t, const struct endpoints *ends)
 {
     int order = addr_compare(&ends->src, &ends->dst);

@@ -33,6 +33,10 @@ void flow_table_remove(struct flow_table *t, struct flow *f);
 
 /* The flow with this handle; NULL when free. Handles run from 1 to flow_table_span. */
 struct flow *flow_table_at(const struct flow_table *t, uint32_t handle);
+/* Bytes of a table for so many flows, all in, when everything in it is full; and, of these, what
+ * flows hold beside themselves. */
+size_t flow_table_bytes(uint32_t max);
+size_t flow_table_parts_bytes(uint32_t max);
 /* The highest handle ever used: the bound for walks. */
 uint32_t flow_table_span(const struct flow_table *t);
 uint32_t flow_table_count(const struct flow_table *t);

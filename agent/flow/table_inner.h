@@ -19,9 +19,7 @@ struct flow_awake {
 
 struct flow_parts {
     struct slab awake; /* struct flow_awake */
-    struct slab dns;
-    struct slab exported;
-    struct slabs cold; /* texts, and quality at rest */
+    struct slabs cold; /* texts, quality at rest, and all other parts */
     uint32_t hand;     /* where the search for the longest silence stands */
     uint64_t lost;     /* states and texts that found no room */
     const char *names[FLOW_NAMES];

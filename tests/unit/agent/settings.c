@@ -71,6 +71,22 @@ static void private_networks_are_local_unless_said_otherwise(void **state)
     settings_free(s);
 }
 
+static void tables_that_may_take_more_than_is_allowed_are_a_fault(void **state)
+{
+    (void)state;
+    struct conf_faults faults;
+    assert_null(load("name = a\n[memory]\nmax = 64MiB\n", &faults));
+    assert_int_equal(faults.count, 1);
+    assert_non_null(strstr(faults.text, "memory.max: 64 MiB are less than"));
+    assert_non_null(strstr(faults.text, "lower flow.max"));
+    conf_faults_done(&faults);
+    settings_free(load("name = a\n[memory]\nmax = 100MiB\n[flow]\nmax = 1000\nhalf_open = 1000\n"
+                       "[dpi]\nmax_states = 1000\n[hosts]\nmax = 100\n[assets]\nmax = 64\n",
+                       &faults));
+    assert_int_equal(faults.count, 0);
+    conf_faults_done(&faults);
+}
+
 static void only_what_the_engine_uses_makes_it_start_anew(void **state)
 {
     (void)state;
@@ -120,6 +136,7 @@ int main(void)
         cmocka_unit_test(a_name_is_all_that_an_agent_needs),
         cmocka_unit_test(all_faults_are_named_at_once),
         cmocka_unit_test(private_networks_are_local_unless_said_otherwise),
+        cmocka_unit_test(tables_that_may_take_more_than_is_allowed_are_a_fault),
         cmocka_unit_test(only_what_the_engine_uses_makes_it_start_anew),
         cmocka_unit_test(a_reload_takes_over_what_may_change_and_tells_of_the_rest),
         cmocka_unit_test(a_scan_threshold_that_no_detector_can_reach_is_a_fault),
