@@ -110,7 +110,8 @@ static int mint_agent(void *arg, const char *name, const char *nkey, char *jwt, 
                       struct err *e)
 {
     struct core *core = arg;
-    uint64_t expires_s = clock_wall_ns() / NS_PER_S + KEYS_AGENT_JWT_S;
+    uint64_t life_s = (uint64_t)core->settings->agents_identity_life / 1000;
+    uint64_t expires_s = clock_wall_ns() / NS_PER_S + life_s;
     return keys_agent_jwt(&core->keys, name, nkey, expires_s, jwt, size, e);
 }
 

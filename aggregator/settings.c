@@ -88,6 +88,14 @@ static const struct conf_row rows[] = {
      .fallback = "false",
      .help = "Lets nats:// reach beyond this machine: whoever hears it may read all and act as the "
              "centre."},
+    {.key = "agents.identity_life",
+     .type = CONF_DURATION,
+     .offset = AT(agents_identity_life),
+     .fallback = "30d",
+     .min = 10 * 1000,
+     .max = 366ll * 24 * 3600 * 1000,
+     .help = "How long the identity of an agent is good. Agents renew it after two thirds of that; "
+             "one that was away for all of it needs a new token."},
     {.key = "http.listen",
      .type = CONF_TEXT,
      .offset = AT(http_listen),

@@ -14,7 +14,8 @@ struct settings {
     struct conf_list nats_urls;
     char *nats_ca;
     bool nats_allow_plain;
-    char *http_listen; /* address:port */
+    int64_t agents_identity_life; /* ms */
+    char *http_listen;            /* address:port */
     char *http_web;
     char *http_cert;
     char *http_key;

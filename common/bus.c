@@ -305,25 +305,6 @@ int bus_request(struct bus *bus, const char *subject, const void *bytes, size_t 
     return result;
 }
 
-int bus_set_credentials(struct bus *bus, const char *jwt, const struct nkey *key, struct err *e)
-{
-    char *copy = strdup(jwt);
-    if (copy == NULL) {
-        return err_set(e, ERR_NOMEM, "credentials");
-    }
-    bus_lock(bus);
-    char *old = bus->jwt;
-    bus->jwt = copy;
-    bus->has_key = key != NULL;
-    bus->key = key != NULL ? *key : (struct nkey){0};
-    bus->new_credentials = true;
-    (void)pthread_cond_broadcast(&bus->changed);
-    bus_unlock(bus);
-    explicit_bzero(old, strlen(old));
-    free(old);
-    return 0;
-}
-
 uint64_t bus_replies(struct bus *bus)
 {
     return atomic_load_explicit(&bus->replies, memory_order_relaxed);

@@ -54,8 +54,6 @@ int bus_publish(struct bus *bus, const char *subject, const void *bytes, size_t 
 /* Request and answer through the private inbox (system account only: CLAIMS.UPDATE, CONNZ). */
 int bus_request(struct bus *bus, const char *subject, const void *bytes, size_t len,
                 unsigned timeout_ms, void *answer, size_t *answer_len, struct err *e);
-/* Replaces the credentials (renewal); used at the next connection. */
-int bus_set_credentials(struct bus *bus, const char *jwt, const struct nkey *key, struct err *e);
 /* Messages that named a subject to reply to, since open. It is never used: a sender could name
  * another's. */
 uint64_t bus_replies(struct bus *bus);

@@ -39,11 +39,10 @@ struct bus {
     char *jwt;
     struct nkey key;
     bool has_key;
-    bool new_credentials; /* cuts a wait short */
-    bool closing;         /* no call-back begins any more */
-    bool stop;            /* the keeper is to end */
-    pthread_t keeper;     /* joined or detached by bus_close */
-    bool keeper_away;     /* it is inside a connection attempt, which cannot be cut short */
+    bool closing;     /* no call-back begins any more */
+    bool stop;        /* the keeper is to end */
+    pthread_t keeper; /* joined or detached by bus_close */
+    bool keeper_away; /* it is inside a connection attempt, which cannot be cut short */
     bool keeper_ended;
     unsigned inside;      /* call-backs that run now */
     unsigned users;       /* callers that use conn now */

@@ -311,15 +311,14 @@ static unsigned wait_ms(unsigned tries, bool refused)
     return wait / 2 + arc4random_uniform(wait / 2 + 1);
 }
 
-/* Sleeps before the next try; new credentials or the end cut it short. True to go on. */
+/* Sleeps before the next try; the end cuts it short. True to go on. */
 static bool rest(struct bus *bus, unsigned ms)
 {
     uint64_t until = clock_mono_ns() + (uint64_t)ms * NS_PER_MS;
     bus_lock(bus);
-    while (!bus->stop && !bus->new_credentials && clock_mono_ns() < until) {
+    while (!bus->stop && clock_mono_ns() < until) {
         wait_changed(bus, until);
     }
-    bus->new_credentials = false;
     bool go_on = !bus->stop;
     bus_unlock(bus);
     return go_on;

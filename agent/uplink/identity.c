@@ -18,20 +18,47 @@ static int path_of(const struct identity *id, const char *name, char path[IDENTI
 }
 
 /* The JWT must be for our key: the server would refuse any other, again and again. */
-static int check_jwt(const struct identity *id, const char *jwt, struct err *e)
+static int check_jwt(const struct identity *id, const char *jwt, struct creds_claims *claims,
+                     struct err *e)
 {
-    struct creds_claims claims;
     char public[NKEY_TEXT_SIZE];
-    if (creds_jwt_claims(jwt, &claims, e) != 0) {
+    if (creds_jwt_claims(jwt, claims, e) != 0) {
         return -1;
     }
-    if (strcmp(claims.sub, nkey_public_text(&id->key, public)) != 0) {
+    if (strcmp(claims->sub, nkey_public_text(&id->key, public)) != 0) {
         return err_set(e, ERR_PARSE, "an identity for another key");
     }
-    if (strcmp(claims.name, id->name) != 0) {
+    if (strcmp(claims->name, id->name) != 0) {
         return err_set(e, ERR_CONFIG, "an identity for %s, but this agent is called %s",
-                       claims.name, id->name);
+                       claims->name, id->name);
     }
+    return 0;
+}
+
+static void set_jwt(struct identity *id, const char *jwt, const struct creds_claims *claims)
+{
+    (void)snprintf(id->jwt, sizeof id->jwt, "%s", jwt); /* both sources have smaller limits */
+    id->issued_s = claims->issued_s;
+    id->expires_s = claims->expires_s;
+}
+
+/* An old JWT is none for a new key: it goes first, so that no crash leaves the two together. */
+static int keep_key(struct identity *id, struct err *e)
+{
+    char path[IDENTITY_PATH_SIZE];
+    if (id->key_kept) {
+        return 0;
+    }
+    if (path_of(id, "agent.jwt", path, e) != 0) {
+        return -1;
+    }
+    if (unlink(path) != 0 && errno != ENOENT) {
+        return err_set_errno(e, "cannot remove %s", path);
+    }
+    if (path_of(id, "agent.nk", path, e) != 0 || nkey_save(&id->key, path, e) != 0) {
+        return -1;
+    }
+    id->key_kept = true;
     return 0;
 }
 
@@ -42,9 +69,10 @@ static int load_or_make_key(struct identity *id, struct err *e)
         return -1;
     }
     if (access(path, F_OK) == 0) {
+        id->key_kept = true;
         return nkey_load(&id->key, path, e);
     }
-    return nkey_make(&id->key, NKEY_USER, e) == 0 ? nkey_save(&id->key, path, e) : -1;
+    return nkey_make(&id->key, NKEY_USER, e) == 0 ? keep_key(id, e) : -1;
 }
 
 /* No JWT is no fault: the agent is to enrol. One that cannot be used is. */
@@ -63,12 +91,44 @@ static int load_jwt(struct identity *id, struct err *e)
         return -1;
     }
     text[strcspn(text, "\r\n")] = '\0';
-    int result = check_jwt(id, text, e);
+    struct creds_claims claims;
+    int result = check_jwt(id, text, &claims, e);
     if (result == 0) {
-        (void)snprintf(id->jwt, sizeof id->jwt, "%s", text); /* fits: file_read refuses more */
+        set_jwt(id, text, &claims);
     }
     free(text);
     return result == 0 ? 0 : err_wrap(e, "%s", path);
+}
+
+/* No file: the identity is older than this file. */
+static int load_token_hash(struct identity *id, struct err *e)
+{
+    char path[IDENTITY_PATH_SIZE];
+    size_t len;
+    if (path_of(id, "token.sha256", path, e) != 0) {
+        return -1;
+    }
+    if (access(path, F_OK) != 0) {
+        return 0;
+    }
+    char *text = file_read(path, sizeof id->token_hash - 1, &len, e);
+    if (text == NULL) {
+        return -1;
+    }
+    (void)snprintf(id->token_hash, sizeof id->token_hash, "%s", text); /* fits, likewise */
+    free(text);
+    return 0;
+}
+
+static int keep_token_hash(struct identity *id, const char *hash, struct err *e)
+{
+    char path[IDENTITY_PATH_SIZE];
+    if (path_of(id, "token.sha256", path, e) != 0 ||
+        file_replace(path, hash, strlen(hash), 0600, e) != 0) {
+        return -1;
+    }
+    (void)snprintf(id->token_hash, sizeof id->token_hash, "%s", hash); /* hex of 32 bytes */
+    return 0;
 }
 
 /* The authority that the token brought; none is no fault. */
@@ -162,7 +222,8 @@ int identity_open(struct identity *id, const char *state_dir, const char *name, 
         return err_set(e, ERR_ARG, "the path %s is too long", state_dir);
     }
     if (folder_make(id->dir, 0700, e) != 0 || load_or_make_key(id, e) != 0 ||
-        load_jwt(id, e) != 0 || load_authority(id, e) != 0 || load_centre(id, e) != 0) {
+        load_jwt(id, e) != 0 || load_token_hash(id, e) != 0 || load_authority(id, e) != 0 ||
+        load_centre(id, e) != 0) {
         identity_done(id);
         return err_wrap(e, "identity");
     }
@@ -180,16 +241,56 @@ bool identity_is_enrolled(const struct identity *id)
     return id->jwt[0] != '\0';
 }
 
-int identity_enrol(struct identity *id, const char *jwt, const char *centre, struct err *e)
+/* Last of all files: it makes the others count. */
+static int keep_jwt(struct identity *id, const char *jwt, const struct creds_claims *claims,
+                    struct err *e)
 {
     char path[IDENTITY_PATH_SIZE];
-    if (check_jwt(id, jwt, e) != 0 || keep_authority(id, e) != 0 ||
-        (centre[0] != '\0' && save_centre(id, centre, e) != 0) ||
-        path_of(id, "agent.jwt", path, e) != 0 ||
+    if (path_of(id, "agent.jwt", path, e) != 0 ||
         file_replace(path, jwt, strlen(jwt), 0600, e) != 0) {
         return -1;
     }
-    (void)snprintf(id->jwt, sizeof id->jwt, "%s", jwt); /* the wire's limit is the smaller one */
+    set_jwt(id, jwt, claims);
+    return 0;
+}
+
+int identity_enrol(struct identity *id, const char *jwt, const char *centre, const char *token_hash,
+                   struct err *e)
+{
+    struct creds_claims claims;
+    if (check_jwt(id, jwt, &claims, e) != 0 || keep_key(id, e) != 0 || keep_authority(id, e) != 0 ||
+        (centre[0] != '\0' && save_centre(id, centre, e) != 0) ||
+        keep_token_hash(id, token_hash, e) != 0) {
+        return -1;
+    }
+    return keep_jwt(id, jwt, &claims, e);
+}
+
+int identity_renew(struct identity *id, const char *jwt, struct err *e)
+{
+    struct creds_claims claims;
+    return check_jwt(id, jwt, &claims, e) == 0 ? keep_jwt(id, jwt, &claims, e) : -1;
+}
+
+uint64_t identity_renewal_s(const struct identity *id)
+{
+    if (id->expires_s <= id->issued_s) {
+        return UINT64_MAX;
+    }
+    return id->issued_s + (id->expires_s - id->issued_s) * 2 / 3;
+}
+
+int identity_forget(struct identity *id, struct err *e)
+{
+    struct nkey key;
+    if (nkey_make(&key, NKEY_USER, e) != 0) {
+        return -1;
+    }
+    nkey_done(&id->key);
+    explicit_bzero(id->jwt, sizeof id->jwt);
+    id->key = key;
+    id->key_kept = false;
+    nkey_done(&key);
     return 0;
 }
 

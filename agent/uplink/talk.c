@@ -115,6 +115,18 @@ static void join(struct uplink *u)
     open_bus(u, u->identity.jwt, &u->identity.key, subject);
 }
 
+void talk_rejoin(struct uplink *u)
+{
+    close_bus(u);
+    join(u);
+}
+
+void talk_part(struct uplink *u)
+{
+    close_bus(u);
+    u->token_ms = now_ms(u); /* at once */
+}
+
 /* Looks for a token and, when there is one, connects with it. */
 static void begin_enrolment(struct uplink *u)
 {
@@ -163,13 +175,13 @@ static void take_enrolment(struct uplink *u, const void *bytes, size_t len)
     if (result == 0) {
         return;
     }
-    if (identity_enrol(&u->identity, answer.jwt, answer.command_key, &e) != 0) {
+    if (identity_enrol(&u->identity, answer.jwt, answer.command_key, u->enrol.request.token_hash,
+                       &e) != 0) {
         log_error(&e, "the identity that the centre gave cannot be kept");
         return; /* asked for again: the centre gives the same key the same rights */
     }
     log_info(NULL, "enrolled as %s", u->name);
-    close_bus(u);
-    join(u);
+    talk_rejoin(u);
 }
 
 /* ---- what the centre says ---- */
@@ -258,8 +270,8 @@ struct word {
 };
 
 static const struct word WORDS[] = {
-    {"ack", take_ack},         {"nack", take_nack},   {"q", take_question},
-    {"welcome", take_welcome}, {"watch", take_watch}, {"cfg", take_config},
+    {"ack", take_ack},     {"nack", take_nack},  {"q", take_question}, {"welcome", take_welcome},
+    {"watch", take_watch}, {"cfg", take_config}, {"jwt", renew_take},
 };
 
 void talk_message(const char *subject, const void *bytes, size_t len, void *uplink)
@@ -287,10 +299,12 @@ void talk_message(const char *subject, const void *bytes, size_t len, void *upli
 static void on_refused(struct uplink *u, const char *text)
 {
     if (identity_is_enrolled(&u->identity)) {
+        u->refusals++;
         log_error(NULL,
-                  "the server refuses this agent (%s): revoked or expired? To enrol anew, remove "
-                  "%s and give a new token; everything is kept meanwhile",
-                  text, u->identity.dir);
+                  "the server refuses this agent (%s): revoked, or away for longer than its "
+                  "identity lives? To enrol anew, give it a new token, made by picketctl agent add "
+                  "%s; everything is kept meanwhile",
+                  text, u->name);
         return;
     }
     log_error(NULL,
@@ -306,6 +320,7 @@ void talk_event(enum bus_event event, const char *text, void *uplink)
     case BUS_CONNECTED:
         log_info(NULL, "connected to NATS");
         u->connected = true;
+        u->refusals = 0;
         if (identity_is_enrolled(&u->identity)) {
             say_hello(u);
         } else {
@@ -346,8 +361,11 @@ void talk_tick(struct uplink *u)
     uint64_t now = now_ms(u);
     if (!identity_is_enrolled(&u->identity)) {
         tick_enrolment(u, now);
-    } else if (u->connected && !u->welcomed && now >= u->hello_ms) {
-        say_hello(u);
+    } else {
+        if (u->connected && !u->welcomed && now >= u->hello_ms) {
+            say_hello(u);
+        }
+        renew_tick(u);
     }
     if (u->watch_until_ms != 0 && now >= u->watch_until_ms) {
         set_watched(u, 0);

@@ -84,6 +84,7 @@ static int copy_options(struct uplink *u, const struct uplink_options *o, struct
     }
     (void)snprintf(u->boot, sizeof u->boot, "%s", o->boot);
     (void)snprintf(u->run, sizeof u->run, "%08x%08x", arc4random(), arc4random()); /* fits */
+    u->renew_share = (uint8_t)arc4random();
     u->loop = o->loop;
     u->start_mono_ns = o->start_mono_ns;
     u->restarted = o->restarted;

@@ -42,7 +42,11 @@ struct uplink {
     uint64_t save_ms;        /* when to save what was acknowledged */
     uint64_t watch_until_ms; /* 0: nobody watches */
     uint64_t denied;
-    unsigned parts; /* inbox, publish and tick, while they live */
+    uint64_t renew_ms;    /* when to ask for a longer identity again */
+    char renew_nonce[40]; /* of the last question; "": none */
+    uint8_t renew_share;  /* random: not all agents of a fleet renew at one time */
+    unsigned refusals;    /* of our identity by the server, since the last connection */
+    unsigned parts;       /* inbox, publish and tick, while they live */
 };
 
 /* Connects as who we are, or with the token when we are nobody yet. */
@@ -54,5 +58,13 @@ void talk_event(enum bus_event event, const char *text, void *uplink);
 void talk_message(const char *subject, const void *bytes, size_t len, void *uplink);
 /* Enrolment, hello and the watch lease; a few times a second. */
 void talk_tick(struct uplink *u);
+/* Closes the connection and connects anew as who we are now. */
+void talk_rejoin(struct uplink *u);
+/* The same as nobody, to enrol. */
+void talk_part(struct uplink *u);
+/* In time before our identity expires asks for a longer one, and begins anew when it is refused. */
+void renew_tick(struct uplink *u);
+/* The answer. */
+void renew_take(struct uplink *u, const void *bytes, size_t len, struct err *e);
 /* Sends on pk.v1.up.SHARD.NAME.word; len 0 says that the message did not fit its buffer. */
 int talk_send(struct uplink *u, const char *word, const void *bytes, size_t len, struct err *e);

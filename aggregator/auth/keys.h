@@ -14,7 +14,6 @@
 enum {
     KEYS_TOKEN_SIZE = CREDS_JWT_SIZE,
     KEYS_TOKEN_DEFAULT_S = 24 * 3600,   /* seconds that a token lives unless said otherwise */
-    KEYS_AGENT_JWT_S = 30 * 24 * 3600,  /* seconds that an agent's identity lives */
     KEYS_ACCOUNT_JWT_SIZE = 256 * 1024, /* room for a few thousand revocations */
 };
 

@@ -205,6 +205,8 @@ void hear_up(struct fleet *f, const struct message *m, uint64_t now_ns)
         config_report(f, i, m, now_ns);
     } else if (strcmp(m->word, "hits") == 0) {
         config_hits(f, i, m);
+    } else if (strcmp(m->word, "renew") == 0) {
+        members_renew(f, i, m, now_ns);
     } else if (strcmp(m->word, "bye") == 0) {
         hear_bye(f, i, m, now_ns);
     } else {
@@ -249,6 +251,8 @@ static enum parting parting_of(const char *reason)
 
 /* Hello and log-in event come on two connections: this long after a hello, a log-in is its own. */
 #define GREETING_RACE_NS (2ull * NS_PER_S)
+/* An agent whose identity was renewed connects anew: parting so soon after it tells nothing. */
+#define RENEWAL_NS (3ull * NS_PER_S)
 
 void hear_login(struct fleet *f, const struct fleet_login *login, uint64_t now_ns)
 {
@@ -269,6 +273,9 @@ void hear_login(struct fleet *f, const struct fleet_login *login, uint64_t now_n
     }
     if (!instance_client_went(i, login->client_id)) {
         return; /* an older connection of an agent that is back, or a second one */
+    }
+    if (i->renewed_ns != 0 && now_ns - i->renewed_ns < RENEWAL_NS) {
+        return; /* if it does not come back, its silence tells */
     }
     char evidence[EVIDENCE_SIZE];
     (void)snprintf(evidence, sizeof evidence, "disconnect event: %s", login->reason); /* fits */

@@ -180,6 +180,7 @@ void members_load(struct fleet *f, uint64_t now_ns);
 void members_loaded(struct fleet *f, const struct job *job, uint64_t now_ns);
 void members_enrol(struct fleet *f, const struct message *m);
 void members_enrolled(struct fleet *f, const struct job *job, uint64_t now_ns);
+void members_renew(struct fleet *f, struct instance *i, const struct message *m, uint64_t now_ns);
 void members_add(struct fleet *f, const struct message *m);
 void members_added(struct fleet *f, const struct job *job, uint64_t now_ns);
 /* Does the load that had to wait. */

@@ -37,6 +37,7 @@ struct instance {
     bool hello_pending;           /* its hello waits for the database */
     uint64_t watch_until_ns;      /* monotonic; somebody watches until then */
     uint64_t watch_sent_ns;       /* the lease was last published */
+    uint64_t renewed_ns;          /* its identity was last renewed; 0: not since this start */
     uint64_t seen_noted_ms;       /* wall; what the database knows */
     struct instance_config config;
 };

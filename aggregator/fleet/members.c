@@ -13,8 +13,9 @@
 #include <string.h>
 
 enum {
-    LOAD_PERIOD_MS = 1000, /* between two loads that strangers cause */
-    ENROLLING_MAX = 64,    /* enrolments at the database at one time */
+    LOAD_PERIOD_MS = 1000,  /* between two loads that strangers cause */
+    ENROLLING_MAX = 64,     /* enrolments at the database at one time */
+    RENEW_PERIOD_MS = 1000, /* of one agent */
 };
 
 #define COPY_TEXT(to, from)                                                                        \
@@ -216,6 +217,36 @@ void members_enrolled(struct fleet *f, const struct job *job, uint64_t now_ns)
     } else {
         refuse_enrolment(f, &job->as.enrol);
     }
+}
+
+/*
+ * Who sent it has one of the instance's identities: the server saw to that. It gets a longer one
+ * for any good key of the same instance, which is of use only to whoever holds that key.
+ */
+void members_renew(struct fleet *f, struct instance *i, const struct message *m, uint64_t now_ns)
+{
+    struct renew_request request;
+    struct enrol_answer answer = {.ok = true};
+    struct err e = {0};
+    if (renew_request_unpack(m->bytes, m->len, &request, &e) != 0 ||
+        instances_by_key(&f->instances, request.nkey) != i) {
+        metric_add(&f->options.metrics->messages_malformed, 1);
+        log_warn(&e, "%s asks for an identity of a key that is none of its own", i->name);
+        return;
+    }
+    if (i->renewed_ns != 0 && now_ns - i->renewed_ns < RENEW_PERIOD_MS * (uint64_t)NS_PER_MS) {
+        return;
+    }
+    i->renewed_ns = now_ns;
+    COPY_TEXT(answer.nonce, request.nonce);
+    if (f->options.mint_agent(f->options.arg, i->name, request.nkey, answer.jwt, sizeof answer.jwt,
+                              &e) != 0) {
+        log_error(&e, "the identity of %s could not be renewed", i->name);
+        return; /* it asks again */
+    }
+    char bytes[DELIVERY_MAX];
+    log_info(NULL, "the identity of %s is renewed", i->name);
+    (void)fleet_send(f, i->name, "jwt", bytes, enrol_answer_pack(&answer, bytes, sizeof bytes));
 }
 
 /* Tells the web what became of agent add. code is "" when it went well. */

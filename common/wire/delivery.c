@@ -145,6 +145,27 @@ int enrol_request_unpack(const void *bytes, size_t len, struct enrol_request *r,
     return f.bad ? err_wrap(e, "enrolment request") : 0;
 }
 
+size_t renew_request_pack(const struct renew_request *r, void *buf, size_t size)
+{
+    return fields_dump(json_pack("{s:i, s:o, s:o}", "v", 1, "nkey", fields_string(r->nkey), "nonce",
+                                 fields_string(r->nonce)),
+                       buf, size);
+}
+
+int renew_request_unpack(const void *bytes, size_t len, struct renew_request *r, struct err *e)
+{
+    *r = (struct renew_request){0};
+    json_t *root = fields_parse(bytes, len, DELIVERY_MAX, e);
+    if (root == NULL) {
+        return err_wrap(e, "renewal");
+    }
+    struct fields f = fields_of(root, e);
+    fields_text(&f, "nkey", r->nkey, sizeof r->nkey);
+    fields_text(&f, "nonce", r->nonce, sizeof r->nonce);
+    json_decref(root);
+    return f.bad ? err_wrap(e, "renewal") : 0;
+}
+
 size_t enrol_answer_pack(const struct enrol_answer *a, void *buf, size_t size)
 {
     return fields_dump(json_pack("{s:b, s:o, s:o, s:o, s:o}", "ok", (int)a->ok, "nonce",

@@ -54,6 +54,14 @@ struct enrol_request {
     char version[32];
     char nonce[40]; /* random; comes back in the answer */
 };
+/*
+ * up.SHARD.NAME.renew: the same rights for longer, for a key that has them. Answered by an
+ * enrol_answer on dn.NAME.jwt.
+ */
+struct renew_request {
+    char nkey[64];
+    char nonce[40];
+};
 struct enrol_answer {
     bool ok;
     char nonce[40];
@@ -68,5 +76,7 @@ size_t nack_pack(const struct nack *n, void *buf, size_t size);
 int nack_unpack(const void *bytes, size_t len, struct nack *n, struct err *e);
 size_t enrol_request_pack(const struct enrol_request *r, void *buf, size_t size);
 int enrol_request_unpack(const void *bytes, size_t len, struct enrol_request *r, struct err *e);
+size_t renew_request_pack(const struct renew_request *r, void *buf, size_t size);
+int renew_request_unpack(const void *bytes, size_t len, struct renew_request *r, struct err *e);
 size_t enrol_answer_pack(const struct enrol_answer *a, void *buf, size_t size);
 int enrol_answer_unpack(const void *bytes, size_t len, struct enrol_answer *a, struct err *e);

@@ -34,6 +34,7 @@ ROUND_TRIP(goodbye, goodbye)
 ROUND_TRIP(ack, ack)
 ROUND_TRIP(nack, nack)
 ROUND_TRIP(enrol_request, enrol_request)
+ROUND_TRIP(renew_request, renew_request)
 ROUND_TRIP(query, query)
 ROUND_TRIP(wire_asset, wire_asset)
 ROUND_TRIP(device_record, device_record)
@@ -60,9 +61,10 @@ static void try_chunk(const uint8_t *bytes, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     static void (*const tries[])(const uint8_t *bytes, size_t len) = {
-        try_wire_alert,   try_heartbeat, try_live_sample, try_hello,         try_welcome,
-        try_goodbye,      try_ack,       try_nack,        try_enrol_request, try_query,
-        try_enrol_answer, try_chunk,     try_wire_asset,  try_device_record, try_probe_record,
+        try_wire_alert,    try_heartbeat,     try_live_sample,  try_hello,
+        try_welcome,       try_goodbye,       try_ack,          try_nack,
+        try_enrol_request, try_query,         try_enrol_answer, try_chunk,
+        try_wire_asset,    try_device_record, try_probe_record, try_renew_request,
     };
     if (len > 0) {
         size_t which = (size_t)(bytes[0] - 'a');

@@ -179,7 +179,7 @@ include {include.name}
             raise AssertionError(f"picketctl {' '.join(map(str, words))}: {done.stderr}")
         return done
 
-    def start_centre(self):
+    def start_centre(self, extra=""):
         """init, database, broker, aggregator, one admin; returns a logged-in client."""
         subprocess.run([PICKETCTL, "init", "--dir", self.dir / "centre"], check=True,
                        capture_output=True, timeout=60)
@@ -201,6 +201,7 @@ urls = {self.nats_url}
 listen = {self.listen}:{self.http_port}
 web = {TOP}/web/dist
 {self.http_tls()}
+{extra}
 """)
         self.aggregator = Process(self, "aggregator", [AGGREGATOR, "--config", config],
                                   env=self.settings).start()
@@ -220,6 +221,7 @@ web = {TOP}/web/dist
 
     def token(self, name, site):
         out = self.dir / f"{name}.token"
+        out.unlink(missing_ok=True)
         self.picketctl("agent", "add", name, "--site", site, "--out", out)
         return out
 

@@ -1,6 +1,8 @@
 """Who an agent is decides what it may do: wrong tokens are refused, a good agent gone bad reaches
 nobody else, and each refusal shows where a person looks for it."""
 
+import base64
+import json
 import time
 
 import pytest
@@ -109,6 +111,43 @@ def test_a_reply_subject_that_points_at_another_agent_reaches_nobody(centre):
     assert [subject for subject, _ in victim.messages if subject.endswith(".cmd")] == []
     bad.close()
     victim.close()
+
+
+def claims_of(spool):
+    body = (spool / "identity/agent.jwt").read_text().split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+
+
+def test_no_agent_gets_an_identity_for_the_key_of_another(centre):
+    lab, api = centre
+    victim = claims_of(lab.dir / "lucca-2.spool")["sub"]
+    before = metric(api, "picket_messages_malformed_total")
+    bad = Nats(lab.nats_port, *identity(lab.dir / "pisa-1.spool"))
+    bad.subscribe("pk.v1.dn.pisa-1.jwt")
+    for nkey in (victim, "UNOTAKEY", ""):
+        bad.publish("pk.v1.up.1.pisa-1.renew",
+                    json.dumps({"v": 1, "nkey": nkey, "nonce": "n"}).encode())
+    bad.flush()
+    wait_for(lambda: metric(api, "picket_messages_malformed_total") >= before + 3, 5,
+             "/metrics counts what was refused")
+    bad.pump(timeout=1)
+    assert bad.messages == []
+    bad.close()
+
+
+def test_a_revoked_agent_comes_back_with_a_new_token_alone(centre):
+    lab, api = centre
+    agent = lab.agent("livorno-1", f"file:{lab.capture}?loop")
+    wait_for(lambda: (api.instance("livorno-1") or {}).get("state") == "up", 20, "it is up")
+    before = claims_of(lab.dir / "livorno-1.spool")
+    api.call("DELETE", "/api/v1/instances/livorno-1")
+    wait_for(lambda: api.instance("livorno-1")["state"] == "revoked", 5, "it is revoked")
+    wait_for(lambda: "the server refuses this agent" in agent.text(), 15, "its log says why")
+    lab.token("livorno-1", "pisa")
+    wait_for(lambda: api.instance("livorno-1")["state"] == "up", 60, "it is up again")
+    assert "enrolling anew" in agent.text()
+    assert claims_of(lab.dir / "livorno-1.spool")["sub"] != before["sub"]
+    agent.stop()
 
 
 def test_a_revoked_agent_is_cut_off_while_connected(centre):

@@ -11,10 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/uplink/enrol.h"
 #include "common/file.h"
+
+/* Of some token. */
+static const char HASH[] = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00";
 
 struct scene {
     char dir[64];
@@ -37,8 +41,9 @@ static int open_scene(void **state)
 static int close_scene(void **state)
 {
     struct scene *s = *state;
-    static const char *const names[] = {"identity/agent.nk", "identity/agent.jwt",
-                                        "identity/centre.pub", "identity/ca.pem", "token"};
+    static const char *const names[] = {"identity/agent.nk",     "identity/agent.jwt",
+                                        "identity/centre.pub",   "identity/ca.pem",
+                                        "identity/token.sha256", "token"};
     char path[128];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         (void)snprintf(path, sizeof path, "%s/%s", s->dir, names[i]);
@@ -52,15 +57,21 @@ static int close_scene(void **state)
     return 0;
 }
 
-static void mint(const char *name, const struct nkey *key, char *jwt, size_t size)
+static void mint_until(uint64_t expires_s, const char *name, const struct nkey *key, char *jwt,
+                       size_t size)
 {
     struct err e = {0};
     struct nkey signing;
     char public[NKEY_TEXT_SIZE];
     assert_int_equal(nkey_make(&signing, NKEY_ACCOUNT, &e), 0);
     assert_int_equal(creds_user_jwt(name, nkey_public_text(key, public), SCOPE_AGENT, "A1",
-                                    &signing, 0, jwt, size, &e),
+                                    &signing, expires_s, jwt, size, &e),
                      0);
+}
+
+static void mint(const char *name, const struct nkey *key, char *jwt, size_t size)
+{
+    mint_until(0, name, key, jwt, size);
 }
 
 static void the_key_and_the_jwt_survive_a_restart(void **state)
@@ -71,7 +82,7 @@ static void the_key_and_the_jwt_survive_a_restart(void **state)
     char jwt[CREDS_JWT_SIZE];
     assert_false(identity_is_enrolled(&s->id));
     mint("rome", &s->id.key, jwt, sizeof jwt);
-    assert_int_equal(identity_enrol(&s->id, jwt, "", &e), 0);
+    assert_int_equal(identity_enrol(&s->id, jwt, "", HASH, &e), 0);
     assert_true(identity_is_enrolled(&s->id));
     assert_int_equal(identity_open(&again, s->dir, "rome", &e), 0);
     assert_string_equal(again.jwt, jwt);
@@ -87,11 +98,11 @@ static void the_authority_that_came_with_the_token_survives_a_restart(void **sta
     char jwt[CREDS_JWT_SIZE];
     mint("rome", &s->id.key, jwt, sizeof jwt);
     (void)snprintf(s->id.ca_pem, sizeof s->id.ca_pem, "a certificate\n");
-    assert_int_equal(identity_enrol(&s->id, jwt, "", &e), 0);
+    assert_int_equal(identity_enrol(&s->id, jwt, "", HASH, &e), 0);
     assert_int_equal(identity_open(&again, s->dir, "rome", &e), 0);
     assert_string_equal(again.ca_pem, "a certificate\n");
     again.ca_pem[0] = '\0'; /* a new token without one */
-    assert_int_equal(identity_enrol(&again, jwt, "", &e), 0);
+    assert_int_equal(identity_enrol(&again, jwt, "", HASH, &e), 0);
     assert_int_equal(identity_open(&again, s->dir, "rome", &e), 0);
     assert_string_equal(again.ca_pem, "");
     identity_done(&again);
@@ -105,9 +116,9 @@ static void a_jwt_for_another_key_or_name_is_not_kept(void **state)
     char jwt[CREDS_JWT_SIZE];
     assert_int_equal(nkey_make(&other, NKEY_USER, &e), 0);
     mint("rome", &other, jwt, sizeof jwt);
-    assert_int_equal(identity_enrol(&s->id, jwt, "", &e), -1);
+    assert_int_equal(identity_enrol(&s->id, jwt, "", HASH, &e), -1);
     mint("pisa", &s->id.key, jwt, sizeof jwt);
-    assert_int_equal(identity_enrol(&s->id, jwt, "", &e), -1);
+    assert_int_equal(identity_enrol(&s->id, jwt, "", HASH, &e), -1);
     assert_false(identity_is_enrolled(&s->id));
 }
 
@@ -143,8 +154,55 @@ static void a_new_enrolment_changes_the_command_key(void **state)
     mint("rome", &s->id.key, jwt, sizeof jwt);
     assert_int_equal(identity_pin(&s->id, nkey_public_text(&centre, key), &e), 0);
     assert_int_equal(nkey_make(&centre, NKEY_USER, &e), 0);
-    assert_int_equal(identity_enrol(&s->id, jwt, nkey_public_text(&centre, key), &e), 0);
+    assert_int_equal(identity_enrol(&s->id, jwt, nkey_public_text(&centre, key), HASH, &e), 0);
     assert_string_equal(s->id.centre, key);
+}
+
+static void an_identity_is_renewed_after_two_thirds_of_its_life(void **state)
+{
+    struct scene *s = *state;
+    struct err e = {0};
+    struct identity again;
+    char jwt[CREDS_JWT_SIZE];
+    mint("rome", &s->id.key, jwt, sizeof jwt);
+    assert_int_equal(identity_enrol(&s->id, jwt, "", HASH, &e), 0);
+    assert_int_equal(identity_renewal_s(&s->id), UINT64_MAX);
+    mint_until((uint64_t)time(NULL) + 300, "rome", &s->id.key, jwt, sizeof jwt);
+    assert_int_equal(identity_renew(&s->id, jwt, &e), 0);
+    assert_int_equal(identity_renewal_s(&s->id),
+                     s->id.issued_s + (s->id.expires_s - s->id.issued_s) * 2 / 3);
+    assert_int_equal(identity_open(&again, s->dir, "rome", &e), 0);
+    assert_string_equal(again.jwt, jwt);
+    assert_string_equal(again.token_hash, HASH);
+    assert_int_equal(again.expires_s, s->id.expires_s);
+    identity_done(&again);
+    mint("pisa", &s->id.key, jwt, sizeof jwt);
+    assert_int_equal(identity_renew(&s->id, jwt, &e), -1);
+}
+
+static void a_refused_identity_is_given_up_only_for_a_new_one(void **state)
+{
+    struct scene *s = *state;
+    struct err e = {0};
+    struct identity again;
+    char jwt[CREDS_JWT_SIZE], old[CREDS_JWT_SIZE];
+    uint8_t first[32];
+    memcpy(first, s->id.key.public, sizeof first);
+    mint("rome", &s->id.key, old, sizeof old);
+    assert_int_equal(identity_enrol(&s->id, old, "", HASH, &e), 0);
+    assert_int_equal(identity_forget(&s->id, &e), 0);
+    assert_false(identity_is_enrolled(&s->id));
+    assert_memory_not_equal(s->id.key.public, first, sizeof first);
+    assert_int_equal(identity_open(&again, s->dir, "rome", &e), 0); /* a crash now loses nothing */
+    assert_string_equal(again.jwt, old);
+    assert_memory_equal(again.key.public, first, sizeof first);
+    identity_done(&again);
+    mint("rome", &s->id.key, jwt, sizeof jwt);
+    assert_int_equal(identity_enrol(&s->id, jwt, "", HASH, &e), 0);
+    assert_int_equal(identity_open(&again, s->dir, "rome", &e), 0);
+    assert_string_equal(again.jwt, jwt);
+    assert_memory_equal(again.key.public, s->id.key.public, sizeof first);
+    identity_done(&again);
 }
 
 static void an_agent_that_was_renamed_is_told_so(void **state)
@@ -154,7 +212,7 @@ static void an_agent_that_was_renamed_is_told_so(void **state)
     struct identity again;
     char jwt[CREDS_JWT_SIZE];
     mint("rome", &s->id.key, jwt, sizeof jwt);
-    assert_int_equal(identity_enrol(&s->id, jwt, "", &e), 0);
+    assert_int_equal(identity_enrol(&s->id, jwt, "", HASH, &e), 0);
     assert_int_equal(identity_open(&again, s->dir, "pisa", &e), -1);
     assert_non_null(strstr(e.what, "an identity for rome, but this agent is called pisa"));
 }
@@ -260,6 +318,8 @@ int main(void)
         SCENE(a_jwt_for_another_key_or_name_is_not_kept),
         SCENE(the_first_command_key_that_the_centre_tells_is_kept_and_no_other),
         SCENE(a_new_enrolment_changes_the_command_key),
+        SCENE(an_identity_is_renewed_after_two_thirds_of_its_life),
+        SCENE(a_refused_identity_is_given_up_only_for_a_new_one),
         SCENE(an_agent_that_was_renamed_is_told_so),
         SCENE(a_token_is_read_from_its_file_or_the_environment),
         SCENE(what_is_no_token_is_refused_without_being_shown),
