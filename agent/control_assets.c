@@ -49,6 +49,18 @@ static struct networks local_of(const struct settings *s)
     return (struct networks){.prefixes = s->local, .count = s->local_count};
 }
 
+static void on_save(char *text, size_t len, void *arg)
+{
+    struct control *c = arg;
+    saver_put(&c->assets_saver, text, len);
+}
+
+static void on_unsaved(void *arg)
+{
+    struct control *c = arg;
+    assets_unsaved(c->assets);
+}
+
 int control_assets_open(struct control *c, uint64_t now_ns, struct err *e)
 {
     const struct settings *s = c->settings;
@@ -62,8 +74,10 @@ int control_assets_open(struct control *c, uint64_t now_ns, struct err *e)
         .max = (size_t)s->assets_max,
         .local = local_of(s),
         .rules = rules_of(s),
-        .sink = {.publish = on_publish, .event = on_event, .arg = c},
+        .sink = {.publish = on_publish, .event = on_event, .save = on_save, .arg = c},
     };
+    c->assets_saver =
+        (struct saver){.loop = &c->loop, .path = c->assets_path, .failed = on_unsaved, .arg = c};
     c->intake.sighting = on_sighting;
     c->assets = assets_open(&options, now_ns, e);
     return c->assets == NULL ? -1 : 0;

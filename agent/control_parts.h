@@ -18,6 +18,7 @@
 #include "agent/health.h"
 #include "agent/intake.h"
 #include "agent/policy/policies.h"
+#include "agent/saver.h"
 #include "agent/uplink/uplink.h"
 
 #include <limits.h>
@@ -33,6 +34,7 @@ struct control {
     struct intake intake;
     struct host_table *hosts;
     struct assets *assets;
+    struct saver assets_saver;
     struct site_totals site; /* as of the last heartbeat */
     struct counters *counters;
     struct policies policies;

@@ -70,6 +70,8 @@ struct asset_event {
 struct asset_sink {
     void (*publish)(const struct wire_asset *asset, void *arg);
     void (*event)(const struct asset_event *event, void *arg);
+    /* Takes over the text of the state file, to replace it as a whole; see assets_unsaved. */
+    void (*save)(char *text, size_t len, void *arg);
     void *arg;
 };
 
@@ -82,7 +84,7 @@ struct asset_rules {
 };
 
 struct asset_options {
-    const char *path;    /* of the state file; NULL: nothing is kept */
+    const char *path;    /* of the state file, read at the start; NULL: nothing is kept */
     const char *vendors; /* folder of the registries */
     size_t max;
     struct networks local;
@@ -104,6 +106,8 @@ void assets_account(struct assets *a, const struct account *account);
 /* Notes the names and services that a flow shows. */
 void assets_learn(struct assets *a, const struct flow_record *r);
 void assets_sighted(struct assets *a, const struct sighting *s);
+/* What was last handed to save is not on disk: it is to be saved again. */
+void assets_unsaved(struct assets *a);
 /* Judges presence, tells events, publishes and saves what is due. Every second. */
 void assets_tick(struct assets *a, uint64_t now_ns);
 /* At the end: publishes what has changed, and saves. */

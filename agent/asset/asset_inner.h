@@ -35,7 +35,8 @@ void asset_tell(struct assets *a, const struct asset_event *event);
 /* Presence, devices, events. */
 void assets_judge(struct assets *a, uint64_t now_ns);
 
-/* The state file: a line for the whole, then a record an asset. 0, or -1 and e. */
+/* The state file's text, handed on: a line for the whole, then a record an asset. 0, or -1 and e.
+ */
 int assets_save(struct assets *a, uint64_t now_ns, struct err *e);
 /* A missing file holds nothing. */
 int assets_load(struct assets *a, uint64_t now_ns, struct err *e);

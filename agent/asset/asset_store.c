@@ -43,18 +43,20 @@ int assets_save(struct assets *a, uint64_t now_ns, struct err *e)
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
+    a->saved_ns = now_ns; /* also of a failure: not tried again at once */
     int result = out == NULL ? -1 : write_all(a, out);
     if (out == NULL || fclose(out) != 0 || result != 0) {
         free(text);
         return err_set(e, ERR_NOMEM, "the assets as text");
     }
-    result = file_replace(a->options.path, text, len, 0600, e);
-    free(text);
-    a->saved_ns = now_ns; /* also of a failure: not tried again at once */
-    if (result == 0) {
-        a->unsaved = a->urgent = false;
-    }
-    return result;
+    a->unsaved = a->urgent = false;
+    a->options.sink.save(text, len, a->options.sink.arg);
+    return 0;
+}
+
+void assets_unsaved(struct assets *a)
+{
+    a->unsaved = true;
 }
 
 static int read_head(struct assets *a, const char *line, size_t len, struct err *e)

@@ -48,6 +48,16 @@ def test_a_shell_can_read_the_script(script):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_newer_compiler_s_warning_does_not_end_a_user_s_build():
+    cache = {line.split()[0] for line in (TOP / "tests/presets/release.cmake").read_text()
+             .splitlines() if line.startswith("set(")}
+    assert "set(CMAKE_BUILD_TYPE" in cache and "set(PICKET_WERROR" not in cache
+    builders = [path for path in (TOP / "deploy").rglob("*")
+                if path.is_file() and "cmake -G" in path.read_text(errors="replace")]
+    assert len(builders) >= 2
+    assert [path.name for path in builders if "WERROR" in path.read_text(errors="replace")] == []
+
+
 COMPOSE = sorted((TOP / "deploy/compose").glob("*.yml"))
 AGENT_ENV = {"PICKET_NAME": "pisa-1", "PICKET_NATS_URLS": "tls://centre:4222",
              "TOKEN_FILE": "/dev/null"}

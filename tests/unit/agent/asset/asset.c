@@ -60,6 +60,13 @@ static struct addr addr_of(const char *text)
     return addr;
 }
 
+static void on_save(char *text, size_t len, void *arg)
+{
+    struct scene *s = arg;
+    assert_int_equal(file_replace(s->path, text, len, 0600, NULL), 0);
+    free(text);
+}
+
 static void open_assets(struct scene *s)
 {
     s->assets = assets_open(&s->options, NS(s->now_s), NULL);
@@ -85,7 +92,7 @@ static int begin(void **state)
                   .learn_service_ns = NS(7 * DAY),
                   .offline_ns = NS(600),
                   .always_on_ns = NS(DAY)},
-        .sink = {.publish = on_publish, .event = on_event, .arg = s},
+        .sink = {.publish = on_publish, .event = on_event, .save = on_save, .arg = s},
     };
     open_assets(s);
     *state = s;
