@@ -32,6 +32,8 @@ struct health_outside control_measure(struct control *c, uint64_t wall_ns, uint6
     s->spool_cap_bytes = uplink.spool_cap_bytes;
     s->spool_age_s = uplink.spool_age_s;
     s->spool_dropped = uplink.spool_dropped;
+    s->config_revision = uplink.config_revision;
+    s->reloads = c->reloads;
     s->alerts_refused = alert_engine_refused(c->alerts);
     exporters_sweep(&c->exporters, wall_ns);
     s->exporters = c->exporters.rows;

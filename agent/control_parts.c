@@ -185,6 +185,7 @@ void control_reload(struct control *c)
     host_table_set_local(c->hosts, local);
     settings_free(c->reloaded);
     c->reloaded = fresh;
+    c->reloads++;
     c->settings = fresh;
     control_assets_reload(c);
     log_info(NULL, "settings taken over: log level, local networks, detectors, assets");

@@ -28,6 +28,7 @@
 struct control {
     const struct settings *settings; /* in force */
     struct settings *reloaded;       /* the same when they came after the start; owned */
+    uint32_t reloads;                /* times that they came */
     struct engine_link *link;
     const struct control_start *start;
 

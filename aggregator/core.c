@@ -3,11 +3,13 @@
 
 #include "aggregator/auth/keys.h"
 #include "aggregator/auth/seal.h"
+#include "aggregator/expiry.h"
 #include "aggregator/fleet/fleet.h"
 #include "aggregator/ingest/ingest.h"
 #include "aggregator/notify/notifier.h"
 #include "aggregator/report/runner.h"
 #include "aggregator/store/config.h"
+#include "aggregator/store/pg.h"
 #include "aggregator/store/store.h"
 #include "common/bus.h"
 #include "common/clock.h"
@@ -44,6 +46,7 @@ struct core {
     struct notifier *notifier; /* tells people of alerts */
     struct fleet *fleet;
     struct ingest ingest;
+    struct expiry expiry;
     struct bus *bus;          /* as the core user */
     struct bus *system;       /* as a user of the system account */
     _Atomic bool refused;     /* by the store's thread, read by main's */
@@ -297,6 +300,22 @@ static int core_start(struct core *core, struct err *e)
     return core->runner != NULL ? open_notify(core, e) : -1;
 }
 
+static void watch_certificates(struct core *core)
+{
+    const struct settings *s = core->settings;
+    char path[EXPIRY_PATH_SIZE];
+    core->expiry = (struct expiry){.submit = submit_job, .arg = core};
+    for (int i = 0; i < 2; i++) {
+        int len = snprintf(path, sizeof path, "%s/%s.pem", s->dir, i == 0 ? "ca" : "server");
+        expiry_add(&core->expiry, len < (int)sizeof path ? path : NULL);
+    }
+    expiry_add(&core->expiry, s->nats_ca);
+    expiry_add(&core->expiry, s->http_cert);
+    if (pg_conninfo_value(s->database_url, "sslrootcert", path, sizeof path)) {
+        expiry_add(&core->expiry, path);
+    }
+}
+
 struct core *core_open(const struct settings *settings, struct err *e)
 {
     struct core *core = calloc(1, sizeof *core);
@@ -305,6 +324,7 @@ struct core *core_open(const struct settings *settings, struct err *e)
         return NULL;
     }
     core->settings = settings;
+    watch_certificates(core);
     (void)pthread_mutex_init(&core->web_lock, NULL); /* with default attributes it cannot fail */
     if (core_start(core, e) != 0) {
         core_close(core);
@@ -353,6 +373,7 @@ void core_refresh(struct core *core)
 {
     metric_set(&core->metrics.bus_dropped, bus_dropped(core->bus) + bus_dropped(core->system));
     metric_set(&core->metrics.replies_ignored, bus_replies(core->bus));
+    expiry_tick(&core->expiry, clock_wall_ns() / NS_PER_S, clock_mono_ns());
 }
 
 bool core_is_refused(const struct core *core)

@@ -22,7 +22,7 @@ void core_close(struct core *core);
  */
 void core_join_web(struct core *core, web_event_fn tell, void *arg);
 
-/* Brings the counters that the bus keeps into the metrics; to be called about once a second. */
+/* Brings the counters of the bus into the metrics, and looks at certificates; once a second. */
 void core_refresh(struct core *core);
 /* The database cannot be used by this program, as the log says: it is to end. */
 bool core_is_refused(const struct core *core);

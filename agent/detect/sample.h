@@ -52,5 +52,7 @@ struct agent_sample {
     /* Flow exporters as last heard of; borrowed until the next sample. */
     const struct exporter_view *exporters;
     size_t exporter_count;
-    uint64_t alerts_refused; /* findings that the alert engine had no room for */
+    uint64_t config_revision; /* of the centre's configuration in force; 0: none */
+    uint32_t reloads;         /* times that the own settings were taken over anew */
+    uint64_t alerts_refused;  /* findings that the alert engine had no room for */
 };

@@ -1,6 +1,7 @@
 /*
- * The agent's own life: started, one of its processes crashed, the spool grows, alerts had no
- * room. Events as they are noticed; conditions judged every ten seconds.
+ * The agent's own life: started, one of its processes crashed, took over another configuration,
+ * the spool grows, alerts had no room. Events as they are noticed; conditions judged every ten
+ * seconds.
  *
  * Thresholds: 10,000 records or five minutes of backlog is more than a centre that restarts
  * leaves behind; it is over below half of that.
@@ -26,6 +27,8 @@ struct agent_state {
     uint64_t judged_ns;
     bool spool_grows;
     uint64_t alerts_refused;
+    uint64_t config_revision;
+    uint32_t reloads;
 };
 
 static void *agent_open(const struct detect_settings *settings, struct err *e)
@@ -77,6 +80,8 @@ static void begin(struct agent_state *s, const struct agent_sample *now,
                   const struct finding_sink *out)
 {
     s->begun = true;
+    s->config_revision = now->config_revision;
+    s->reloads = now->reloads;
     bool restarted = now->control_generation > 1;
     s->engine_generation = restarted ? now->engine_generation : 1;
     struct finding f = finding_of(restarted ? ALERT_AGENT_CRASHED : ALERT_AGENT_STARTED,
@@ -84,6 +89,32 @@ static void begin(struct agent_state *s, const struct agent_sample *now,
     (void)snprintf(f.detail, sizeof f.detail, "%s",
                    restarted ? "control restarted; the engine went on" : "agent started");
     finding_put(out, &f);
+}
+
+static void config_changed(const char *part, const char *detail, uint64_t now_ns,
+                           const struct finding_sink *out)
+{
+    struct finding f = finding_of(ALERT_AGENT_CONFIG_CHANGED, FINDING_EVENT, part, now_ns);
+    (void)snprintf(f.detail, sizeof f.detail, "%s", detail); /* fits */
+    finding_put(out, &f);
+}
+
+static void judge_config(struct agent_state *s, const struct agent_sample *now,
+                         const struct finding_sink *out)
+{
+    if (now->config_revision != s->config_revision) {
+        char detail[96];
+        (void)snprintf(detail, sizeof detail,
+                       "revision %llu of the centre's configuration is in force, after %llu",
+                       (unsigned long long)now->config_revision,
+                       (unsigned long long)s->config_revision); /* fits */
+        config_changed("centre", detail, now->now_ns, out);
+        s->config_revision = now->config_revision;
+    }
+    if (now->reloads != s->reloads) {
+        config_changed("settings", "the agent's own settings were read again", now->now_ns, out);
+        s->reloads = now->reloads;
+    }
 }
 
 static void judge_spool(struct agent_state *s, const struct agent_sample *now,
@@ -130,6 +161,7 @@ static void agent_tick(void *state, const struct agent_sample *sample,
             engine_crashed(sample, out);
         }
     }
+    judge_config(s, sample, out);
     if (clock_is_due(sample->now_ns, s->judged_ns, (uint64_t)JUDGE_S * NS_PER_S)) {
         s->judged_ns = sample->now_ns;
         judge_spool(s, sample, out);
@@ -137,8 +169,9 @@ static void agent_tick(void *state, const struct agent_sample *sample,
     }
 }
 
-static const uint16_t agent_kinds[] = {ALERT_AGENT_STARTED, ALERT_AGENT_CRASHED,
-                                       ALERT_AGENT_SPOOL_GROWING, ALERT_AGENT_ALERT_DROPS, 0};
+static const uint16_t agent_kinds[] = {ALERT_AGENT_STARTED,        ALERT_AGENT_CRASHED,
+                                       ALERT_AGENT_CONFIG_CHANGED, ALERT_AGENT_SPOOL_GROWING,
+                                       ALERT_AGENT_ALERT_DROPS,    0};
 
 const struct detector detector_site_agent = {
     .name = "site_agent",

@@ -3,6 +3,7 @@
  * the sending of the one until it is the other. The documents are made by the store.
  */
 #include "aggregator/fleet/inner.h"
+#include "common/alert_kinds.h"
 #include "common/clock.h"
 
 #define LOG_MODULE "config"
@@ -15,6 +16,7 @@
 
 enum {
     AGAIN_FIRST_S = 10, /* after a document that was not answered… */
+    DRIFT_S = 300,      /* so long may the right one be under way */
     AGAIN_MAX_S = 300,  /* …and at most so long, for agents that do not know of it */
 };
 
@@ -135,6 +137,38 @@ void config_made(struct fleet *f, const struct job *job, uint64_t now_ns)
 
 /* ---- what agents say ---- */
 
+static void tell_drift(struct fleet *f, struct instance *i, bool drift)
+{
+    const struct instance_config *c = &i->config;
+    char detail[ALERT_DETAIL_SIZE];
+    (void)snprintf(
+        detail, sizeof detail, "revision %" PRIu64 " is in force, and is to be %" PRIu64 "%s%.400s",
+        c->in_force, c->wanted, c->refused == c->wanted ? "; the agent refuses it: " : "",
+        c->refused == c->wanted ? c->reason : ""); /* cut if need be */
+    judge_alert(f, i, ALERT_FLEET_CONFIG_DRIFT, drift ? ALERT_ENGAGE : ALERT_RELEASE, "",
+                drift ? detail : "");
+    i->config.drift = drift;
+    i->centre_alerts += drift ? 1 : 0;
+    i->centre_alerts -= !drift && i->centre_alerts > 0 ? 1 : 0;
+    fleet_tell_instance(f, i);
+}
+
+/* Only agents that answer are judged: of the others nothing is known. */
+static void judge_drift(struct fleet *f, struct instance *i, uint64_t now_ns)
+{
+    struct instance_config *c = &i->config;
+    bool right = c->wanted == 0 || is_wanted(c);
+    if (right) {
+        c->astray_ns = 0;
+    } else if (c->astray_ns == 0) {
+        c->astray_ns = now_ns;
+    }
+    bool drift = !right && (c->drift || (now_ns - c->astray_ns) / NS_PER_S >= DRIFT_S);
+    if (drift != c->drift) {
+        tell_drift(f, i, drift);
+    }
+}
+
 /* Sends again what it does not have, unless it refused just that. */
 static void compare(struct fleet *f, struct instance *i, uint64_t now_ns)
 {
@@ -183,6 +217,7 @@ void config_report(struct fleet *f, struct instance *i, const struct message *m,
         fleet_tell_instance(f, i);
     }
     compare(f, i, now_ns);
+    judge_drift(f, i, now_ns);
 }
 
 void config_beat(struct fleet *f, struct instance *i, uint64_t revision, uint64_t now_ns)
@@ -193,6 +228,7 @@ void config_beat(struct fleet *f, struct instance *i, uint64_t revision, uint64_
         c->in_force_hash[0] = '\0';
     }
     compare(f, i, now_ns);
+    judge_drift(f, i, now_ns);
 }
 
 void config_hits(struct fleet *f, const struct instance *i, const struct message *m)

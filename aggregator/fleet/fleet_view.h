@@ -60,7 +60,9 @@ struct instance_config {
     char reason[CONFIG_REASON_SIZE];
     bool asked;      /* the store is asked for its document; the fleet thread's, as what follows */
     uint64_t wait_s; /* from one sending to the next */
-    uint64_t again_ns; /* monotonic; not sent again before */
+    uint64_t again_ns;  /* monotonic; not sent again before */
+    uint64_t astray_ns; /* since when it is not what it is to be; 0: it is */
+    bool drift;         /* an alert on that is engaged */
 };
 
 enum config_rollout { CONFIG_NONE, CONFIG_IN_FORCE, CONFIG_PENDING, CONFIG_REFUSED };

@@ -122,7 +122,7 @@ static struct pg_rows *run_end(struct pg *pg, const struct alert_origin *origin,
     pg_add_time(&args, a->at_ns);
     add_or_null(&args, origin->instance_id);
     struct pg_rows *rows = pg_query(pg, end_sql, &args, e);
-    if (rows != NULL && pg_rows_count(rows) == 0) {
+    if (rows != NULL && pg_rows_count(rows) == 0 && origin->epoch != 0) {
         pg_rows_free(rows);
         rows = run_insert(pg, ended_sql, "released", origin, a, e);
     }
@@ -203,9 +203,10 @@ int alerts_apply(struct pg *pg, const struct alert_origin *origin, const struct 
         return -1;
     }
     int result = 0;
+    *view = (struct alert_view){0};
     if (pg_rows_count(rows) == 1) {
         fill_view(view, rows, alert);
-    } else {
+    } else if (alert->action != ALERT_RELEASE || origin->epoch != 0) {
         result = err_set(e, ERR_REMOTE, "alert: %u rows instead of one", pg_rows_count(rows));
     }
     pg_rows_free(rows);

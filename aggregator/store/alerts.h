@@ -16,7 +16,8 @@ struct alert_origin {
 
 /*
  * Applies one alert and fills view with the row as it is then. A release without an engaged row
- * (its beginning was lost in a gap) makes a row that is already released.
+ * (its beginning was lost in a gap) makes a row that is already released; of the centre's own it
+ * changes nothing, and view->id is 0.
  */
 int alerts_apply(struct pg *pg, const struct alert_origin *origin, const struct wire_alert *alert,
                  struct alert_view *view, struct err *e);

@@ -15,7 +15,9 @@ static int raise_alert(struct pg *pg, struct job *job, struct tell *tell)
     if (alerts_apply(pg, &origin, &job->as.alert.alert, &view, &job->e) != 0) {
         return -1;
     }
-    tell_alert(tell, &view);
+    if (view.id != 0) {
+        tell_alert(tell, &view);
+    }
     return 0;
 }
 

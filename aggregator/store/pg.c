@@ -308,6 +308,20 @@ int pg_conninfo_check(const char *conninfo, struct err *e)
     return 0;
 }
 
+bool pg_conninfo_value(const char *conninfo, const char *keyword, char *buf, size_t size)
+{
+    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+    bool found = false;
+    for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++) {
+        if (strcmp(o->keyword, keyword) == 0 && o->val != NULL && o->val[0] != '\0') {
+            int len = snprintf(buf, size, "%s", o->val);
+            found = len > 0 && (size_t)len < size;
+        }
+    }
+    PQconninfoFree(options);
+    return found;
+}
+
 static bool is_here(const char *host)
 {
     return host[0] == '/' || host[0] == '@' || loopback_is_host(host, strlen(host));

@@ -70,5 +70,7 @@ bool pg_notified(struct pg *pg);
 
 /* Checks that libpq can read conninfo; for --check-config. */
 int pg_conninfo_check(const char *conninfo, struct err *e);
+/* The text of one keyword; false when it is not given or does not fit. */
+bool pg_conninfo_value(const char *conninfo, const char *keyword, char *buf, size_t size);
 /* True when it leads to another machine without checking who that is (sslmode=verify-full). */
 bool pg_conninfo_is_unchecked(const char *conninfo);

@@ -1,6 +1,7 @@
 /* Wall times cross as milliseconds; intervals as milliseconds too. */
 #include "aggregator/store/state.h"
 
+#include "common/alert_kinds.h"
 #include "common/clock.h"
 
 #include <inttypes.h>
@@ -31,6 +32,7 @@ static void fill_instance(struct instance_row *to, const struct pg_rows *rows, u
     COPY_TEXT(to->config.in_force_hash, pg_text(rows, row, 16));
     to->config.refused = (uint64_t)pg_i64(rows, row, 17);
     COPY_TEXT(to->config.reason, pg_text(rows, row, 18));
+    to->config.drift = pg_bool(rows, row, 19);
 }
 
 static int load_instances(struct pg *pg, struct load_job *job, struct err *e)
@@ -43,9 +45,13 @@ static int load_instances(struct pg *pg, struct load_job *job, struct err *e)
         " coalesce((extract(epoch FROM i.last_seen_at) * 1000)::bigint, 0), i.version,"
         " (SELECT count(*) FROM alert a WHERE a.instance_id = i.id AND a.state = 'engaged'"
         " AND a.epoch IS NULL), c.revision, c.hash, c.in_force, c.in_force_hash, c.refused,"
-        " c.refused_reason FROM instance i LEFT JOIN config_state c ON c.instance_id = i.id"
+        " c.refused_reason, EXISTS (SELECT FROM alert a WHERE a.instance_id = i.id"
+        " AND a.state = 'engaged' AND a.epoch IS NULL AND a.kind = $1::int)"
+        " FROM instance i LEFT JOIN config_state c ON c.instance_id = i.id"
         " ORDER BY i.id";
-    struct pg_rows *rows = pg_query(pg, sql, NULL, e);
+    struct pg_args args = {0};
+    pg_add_i64(&args, ALERT_FLEET_CONFIG_DRIFT);
+    struct pg_rows *rows = pg_query(pg, sql, &args, e);
     if (rows == NULL) {
         return -1;
     }

@@ -164,6 +164,27 @@ static void packets_without_a_flow_mean_a_full_table(void **state)
     detector_site_capture.close(capture);
 }
 
+static void another_configuration_is_told_once_and_the_first_one_not(void **state)
+{
+    (void)state;
+    void *agent = detector_site_agent.open(&settings, NULL);
+    struct agent_sample s = sample_at(0, 0, 0);
+    s.config_revision = 5;
+    detector_site_agent.tick(agent, &s, &out);
+    assert_int_equal(found.count[ALERT_AGENT_CONFIG_CHANGED], 0);
+    for (uint64_t i = 1; i < 4; i++) {
+        s.now_ns += NS_PER_S;
+        s.config_revision = 6;
+        detector_site_agent.tick(agent, &s, &out);
+    }
+    assert_int_equal(found.count[ALERT_AGENT_CONFIG_CHANGED], 1);
+    s.reloads = 1;
+    detector_site_agent.tick(agent, &s, &out);
+    detector_site_agent.tick(agent, &s, &out);
+    assert_int_equal(found.count[ALERT_AGENT_CONFIG_CHANGED], 2);
+    detector_site_agent.close(agent);
+}
+
 static void a_first_sample_tells_that_the_agent_started(void **state)
 {
     (void)state;
@@ -253,6 +274,7 @@ int main(void)
         TEST(a_failed_source_says_why),
         TEST(silence_is_told_only_where_there_was_traffic),
         TEST(packets_without_a_flow_mean_a_full_table),
+        TEST(another_configuration_is_told_once_and_the_first_one_not),
         TEST(a_first_sample_tells_that_the_agent_started),
         TEST(a_control_that_came_back_is_told_as_a_crash_of_control),
         TEST(a_new_engine_after_a_signal_is_told_with_the_dissector),
