@@ -83,6 +83,8 @@ static void read_lane(struct health *h, struct health_lane *sums, const struct e
     s->bytes += sum_take(&sums->bytes, load(&stats->bytes));
     s->undecoded += sum_take(&sums->undecoded, load(&stats->undecoded));
     s->table_dropped += sum_take(&sums->table_dropped, load(&stats->flows_refused));
+    s->openings_dropped += sum_take(&sums->openings, load(&stats->shed_openings));
+    s->flows_early += sum_take(&sums->early, load(&stats->shed_flows));
     s->dpi_refused += sum_take(&sums->dpi_refused, load(&stats->dpi_refused));
     s->ring_dropped += sum_take(&sums->ring_flows, ring_dropped(lane->flows));
     s->ring_dropped += sum_take(&sums->ring_accounts, ring_dropped(lane->accounts));
@@ -235,6 +237,8 @@ static struct drops drops_of(const struct health *h, const struct health_outside
         .queue = outside->queue_dropped,
         .spool = h->sample.spool_dropped,
         .client = outside->client_dropped,
+        .half_open = h->sample.openings_dropped,
+        .early = h->sample.flows_early,
     };
     for (size_t i = 0; i < h->sample.source_count; i++) {
         drops.kernel += h->sample.sources[i].dropped;
@@ -245,7 +249,7 @@ static struct drops drops_of(const struct health *h, const struct health_outside
 uint64_t health_dropped(const struct health *h, const struct health_outside *outside)
 {
     struct drops d = drops_of(h, outside);
-    return d.kernel + d.ring + d.table + d.queue + d.spool + d.client;
+    return d.kernel + d.ring + d.table + d.queue + d.spool + d.client + d.half_open;
 }
 
 struct heartbeat health_beat(struct health *h, const struct health_outside *outside,

@@ -258,6 +258,9 @@ static void print_whole(const char *name, size_t flows, const struct totals *t,
     } losses[] = {
         {"packets not decoded", atomic_load(&stats->undecoded)},
         {"packets without room for their flow", atomic_load(&stats->flows_refused)},
+        {"unanswered SYNs without a record: too many at one time",
+         atomic_load(&stats->shed_openings)},
+        {"flows ended early, to make room", atomic_load(&stats->shed_flows)},
         {"flows without room for DPI", atomic_load(&stats->dpi_refused)},
     };
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {

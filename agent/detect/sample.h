@@ -38,6 +38,8 @@ struct agent_sample {
     uint64_t undecoded;
     uint64_t flows, flows_max;             /* gauges */
     uint64_t table_dropped;                /* packets without a flow: the table was full */
+    uint64_t openings_dropped;             /* unanswered SYNs without a record: too many */
+    uint64_t flows_early;                  /* told to their end early, to make room */
     uint64_t ring_dropped;                 /* records that found their ring full */
     uint64_t dpi_states;                   /* gauge */
     uint64_t dpi_refused;                  /* flows that went without DPI */

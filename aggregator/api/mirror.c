@@ -113,7 +113,7 @@ static void add_up(struct totals *t, const struct instance_view *v)
     t->flows += v->flows;
     t->flow_alerts += v->flow_alerts;
     t->drops += v->drops_kernel + v->drops_ring + v->drops_table + v->drops_queue + v->drops_spool +
-                v->drops_client;
+                v->drops_client + v->drops_half_open;
 }
 
 static json_t *states_of(const struct totals *t)

@@ -49,10 +49,12 @@ static json_t *drops_of(const struct instance_view *v)
     if (!v->has_beat) {
         return json_null();
     }
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "kernel", shape_number(v->drops_kernel),
-                     "ring", shape_number(v->drops_ring), "table", shape_number(v->drops_table),
-                     "queue", shape_number(v->drops_queue), "spool", shape_number(v->drops_spool),
-                     "client", shape_number(v->drops_client));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kernel",
+                     shape_number(v->drops_kernel), "ring", shape_number(v->drops_ring), "table",
+                     shape_number(v->drops_table), "queue", shape_number(v->drops_queue), "spool",
+                     shape_number(v->drops_spool), "client", shape_number(v->drops_client),
+                     "half_open", shape_number(v->drops_half_open), "early",
+                     shape_number(v->drops_early));
 }
 
 static json_t *identity_of(const struct instance_view *v)
@@ -81,7 +83,7 @@ static json_t *health_of(const struct instance_view *v)
 {
     bool b = v->has_beat;
     uint64_t drops = v->drops_kernel + v->drops_ring + v->drops_table + v->drops_queue +
-                     v->drops_spool + v->drops_client;
+                     v->drops_spool + v->drops_client + v->drops_half_open;
     return json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "drops", number_if(b, drops), "drops_by",
         drops_of(v), "spool_bytes", number_if(b, v->spool_bytes), "spool_age_s",

@@ -91,6 +91,7 @@ struct instance_view {
     uint64_t alerts_engaged; /* the agent's and the centre's about it */
     uint64_t flow_alerts;    /* since the agent's boot */
     uint64_t drops_kernel, drops_ring, drops_table, drops_queue, drops_spool, drops_client;
+    uint64_t drops_half_open, drops_early;
     uint64_t spool_bytes;
     uint64_t spool_age_s;
     uint64_t memory_bytes;

@@ -249,6 +249,8 @@ static void fill_beat(struct instance_view *view, const struct heartbeat *beat)
     view->drops_queue = beat->drops.queue;
     view->drops_spool = beat->drops.spool;
     view->drops_client = beat->drops.client;
+    view->drops_half_open = beat->drops.half_open;
+    view->drops_early = beat->drops.early;
     view->spool_bytes = beat->spool_bytes;
     view->spool_age_s = beat->spool_age_s;
     view->memory_bytes = beat->rss_bytes;

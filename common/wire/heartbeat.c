@@ -81,9 +81,10 @@ static unsigned reasons_from(struct fields *f)
 
 static json_t *drops_to_json(const struct drops *d)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "k", (json_int_t)d->kernel, "r",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "k", (json_int_t)d->kernel, "r",
                      (json_int_t)d->ring, "t", (json_int_t)d->table, "q", (json_int_t)d->queue, "s",
-                     (json_int_t)d->spool, "c", (json_int_t)d->client);
+                     (json_int_t)d->spool, "c", (json_int_t)d->client, "o",
+                     (json_int_t)d->half_open, "e", (json_int_t)d->early);
 }
 
 static bool drops_from(struct fields *f, struct drops *d)
@@ -95,6 +96,8 @@ static bool drops_from(struct fields *f, struct drops *d)
     d->queue = fields_u64_or(&in, "q", INT64_MAX, 0);
     d->spool = fields_u64_or(&in, "s", INT64_MAX, 0);
     d->client = fields_u64_or(&in, "c", INT64_MAX, 0);
+    d->half_open = fields_u64_or(&in, "o", INT64_MAX, 0);
+    d->early = fields_u64_or(&in, "e", INT64_MAX, 0);
     return !in.bad;
 }
 

@@ -31,6 +31,8 @@ unsigned agent_reason_by_word(const char *word);
 /* Drops since boot, per hop. */
 struct drops {
     uint64_t kernel, ring, table, queue, spool, client;
+    uint64_t half_open; /* connection attempts without a record: too many waited for an answer */
+    uint64_t early;     /* flows told to their end early, to make room: nothing is lost by it */
 };
 
 struct heartbeat {

@@ -6,7 +6,7 @@ export function makeInstance(patch: Partial<Instance> = {}): Instance {
     id: 1, name: "a", title: "", site: "s", state: "up", reasons: [], cause: null, state_since_ms: 0,
     outage_ms: null, last_seen_ms: 0, answering: true, version: "1", uptime_s: 1, throughput_bps: 0,
     packets_pps: 0, hosts: 0, flows: 0, alerts_engaged: 0, flow_alerts: 0, drops: 0,
-    drops_by: { kernel: 0, ring: 0, table: 0, queue: 0, spool: 0, client: 0 }, spool_bytes: 0,
+    drops_by: { kernel: 0, ring: 0, table: 0, queue: 0, spool: 0, client: 0, half_open: 0, early: 0 }, spool_bytes: 0,
     spool_age_s: 0, memory_bytes: 0, cpu_ratio: 0, spark_bps: [],
     config: { state: "none", wanted: null, in_force: null, reason: null }, ...patch,
   };

@@ -135,6 +135,17 @@ static void drops_are_a_reason_above_one_percent_of_the_last_minute(void **state
     assert_int_equal(beat.drops.kernel, 500);
 }
 
+static void what_full_tables_shed_is_told_by_its_reason(void **state)
+{
+    (void)state;
+    (void)beat_at(1);
+    atomic_store(&link_.lanes[0].stats->shed_openings, 70);
+    atomic_store(&link_.lanes[0].stats->shed_flows, 8);
+    struct heartbeat beat = beat_at(6);
+    assert_int_equal(beat.drops.half_open, 70);
+    assert_int_equal(beat.drops.early, 8);
+}
+
 static void silence_is_a_reason_only_where_there_was_traffic(void **state)
 {
     (void)state;
@@ -166,6 +177,7 @@ int main(void)
         TEST(a_failed_source_is_capture_stopped),
         TEST(no_source_at_all_is_capture_stopped_after_a_while),
         TEST(drops_are_a_reason_above_one_percent_of_the_last_minute),
+        TEST(what_full_tables_shed_is_told_by_its_reason),
         TEST(silence_is_a_reason_only_where_there_was_traffic),
         TEST(a_restarted_engine_is_a_reason_for_a_minute),
     };

@@ -1094,6 +1094,16 @@ export interface components {
             spool: number;
             /** Format: int64 */
             client: number;
+            /**
+             * Format: int64
+             * @description Connection attempts without a record, as too many waited for an answer.
+             */
+            half_open: number;
+            /**
+             * Format: int64
+             * @description Flows told to their end early, to make room in a full table; nothing is lost by it.
+             */
+            early: number;
         };
         /** @description For whom an item holds: `fleet`, `site:NAME` or `instance:NAME`. An item takes the place of
          *     one of the same name in a wider scope, and items of a narrower scope are judged first.
@@ -1220,7 +1230,7 @@ export interface components {
             flow_alerts: number | null;
             /**
              * Format: int64
-             * @description Sum of drops_by.
+             * @description Sum of drops_by without early.
              */
             drops: number | null;
             drops_by: components["schemas"]["Drops"] | null;

@@ -512,6 +512,8 @@ export const en = {
   "health.drop.queue": "Queue",
   "health.drop.spool": "Spool",
   "health.drop.client": "Client",
+  "health.drop.half_open": "Attempts without a record",
+  "health.drop.early": "Flows ended early",
   "health.nodrops": "Nothing dropped",
 
   "exporters.title": "Flow exporters",

@@ -29,7 +29,7 @@ static struct heartbeat a_heartbeat(void)
                               .flow_alerts = 6,
                               .config_revision = 8,
                               .denied = 9,
-                              .drops = {1, 2, 3, 4, 5, 6},
+                              .drops = {1, 2, 3, 4, 5, 6, 7, 8},
                               .spool_bytes = 11,
                               .spool_age_s = 12,
                               .rss_bytes = 13,
