@@ -110,6 +110,7 @@ static void read_restart(struct health *h, const struct engine_health *health, u
     }
     h->sample.engine_exit = atomic_load(&health->last_exit);
     h->sample.engine_hung = hung != h->hung;
+    h->sample.engine_switched_off = atomic_load(&health->switched_off) != 0;
     h->sample.engine_in_hand[0] = '\0';
     if (breadcrumb != 0) {
         dpi_protocol_name(breadcrumb - 1, h->sample.engine_in_hand,
@@ -129,6 +130,7 @@ static void sample_begin(struct health *h, uint64_t wall_ns)
         .engine_generation = old.engine_generation,
         .engine_exit = old.engine_exit,
         .engine_hung = old.engine_hung,
+        .engine_switched_off = old.engine_switched_off,
     };
     memcpy(h->sample.engine_in_hand, old.engine_in_hand, sizeof old.engine_in_hand);
 }

@@ -1,9 +1,11 @@
 #define LOG_MODULE "parent"
 #include "agent/parent.h"
 
+#include "agent/blame.h"
 #include "agent/capture/source.h"
 #include "agent/child.h"
 #include "agent/control.h"
+#include "agent/dpi/dpi.h"
 #include "agent/engine.h"
 #include "agent/figures.h"
 #include "agent/limits.h"
@@ -51,6 +53,7 @@ struct parent {
     bool failed; /* control could not start at all: nor can the agent */
     uint64_t figures_ns;
     struct reopen reopen;
+    struct blame blame;
     uint64_t looked_ns;            /* for lost interfaces */
     bool told[ENGINE_MAX_SOURCES]; /* of a source that failed */
 };
@@ -102,11 +105,30 @@ static uint32_t breadcrumb_of(const struct engine_link *link)
     return 0;
 }
 
+/* Until the agent starts anew or its settings are read again. */
+static void switch_off(struct parent *p, uint32_t breadcrumb)
+{
+    char name[PROTO_NAME_SIZE];
+    struct err e = {0};
+    dpi_protocol_name(breadcrumb - 1, name, sizeof name);
+    if (name[0] == '\0' || settings_disable(p->settings, name, &e) != 0) {
+        log_warn(&e, "the dissector at work in two deaths cannot be switched off");
+        return;
+    }
+    atomic_store(&p->link.health->switched_off, breadcrumb);
+    log_error(NULL, "two engines died in nDPI's dissector of %s: it is switched off", name);
+}
+
 static void note_engine_end(struct parent *p, int status, uint64_t now_ns)
 {
     struct engine_health *health = p->link.health;
+    uint32_t breadcrumb = breadcrumb_of(&p->link);
     atomic_store(&health->last_exit, status);
-    atomic_store(&health->last_breadcrumb, breadcrumb_of(&p->link));
+    atomic_store(&health->last_breadcrumb, breadcrumb);
+    atomic_store(&health->switched_off, 0);
+    if (!p->stopping && !p->engine.wanted_end && blame_note(&p->blame, breadcrumb, now_ns)) {
+        switch_off(p, breadcrumb);
+    }
     atomic_store(&health->died_mono_ns, now_ns);
     atomic_store(&health->engine_pid, 0);
 }

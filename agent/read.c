@@ -94,7 +94,7 @@ static int read_all(struct reading *r, struct err *e)
     return 0;
 }
 
-static int open_reading(struct reading *r, const char *path, struct err *e)
+static int open_reading(struct reading *r, const struct read_options *options, struct err *e)
 {
     r->to_person = isatty(STDERR_FILENO) != 0;
     r->began_ns = clock_mono_ns();
@@ -103,8 +103,12 @@ static int open_reading(struct reading *r, const char *path, struct err *e)
     if (r->book == NULL) {
         return err_set(e, ERR_NOMEM, "no memory for its flows");
     }
-    r->settings = settings_for_file(path, e);
-    if (r->settings == NULL || engine_link_open(&r->link, 1, e) != 0) {
+    r->settings = settings_for_file(options->path, e);
+    if (r->settings == NULL) {
+        return -1;
+    }
+    r->settings->dpi_enabled = !options->no_dpi;
+    if (engine_link_open(&r->link, 1, e) != 0) {
         return -1;
     }
     r->worker = worker_new(r->settings, &r->link, 0, e);
@@ -153,7 +157,7 @@ int read_file(const struct read_options *options)
 {
     struct err e = {0};
     struct reading r = {0};
-    bool opened = open_reading(&r, options->path, &e) == 0;
+    bool opened = open_reading(&r, options, &e) == 0;
     int result = opened ? read_all(&r, &e) : -1;
     if (result != 0) {
         (void)fprintf(stderr,

@@ -7,6 +7,7 @@ struct read_options {
     const char *path;
     bool json;         /* one line a flow, in order of the first packet; else a table */
     unsigned top;      /* rows of the table */
+    bool no_dpi;       /* flows without nDPI's verdicts, several times as fast */
     bool reference;    /* reference_file instead */
     const char *rules; /* for it: a file of custom protocols; NULL: none */
 };

@@ -512,6 +512,27 @@ static bool values_differ(enum conf_type type, const void *a, const void *b)
     return memcmp(a, b, size_of(type)) != 0;
 }
 
+int settings_disable(struct settings *s, const char *protocol, struct err *e)
+{
+    struct conf_list *list = &s->dpi_disabled;
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i], protocol) == 0) {
+            return 0;
+        }
+    }
+    char *copy = strdup(protocol);
+    char **items = reallocarray(list->items, list->count + 1, sizeof *items);
+    if (items != NULL) {
+        list->items = items;
+    }
+    if (copy == NULL || items == NULL) {
+        free(copy);
+        return err_set(e, ERR_NOMEM, "no memory for dpi.disabled");
+    }
+    items[list->count++] = copy;
+    return 0;
+}
+
 bool settings_adopt(struct settings *s, struct settings *fresh)
 {
     bool waits = false;

@@ -83,6 +83,8 @@ enum log_level settings_log_level(const struct settings *s);
  * then to be freed. True when fresh differed in other keys too: those wait for a restart.
  */
 bool settings_adopt(struct settings *s, struct settings *fresh);
+/* Adds a protocol to dpi.disabled, unless it stands there already. 0, or -1 without memory. */
+int settings_disable(struct settings *s, const char *protocol, struct err *e);
 /* True when the engine must be started anew for `to` to take effect. */
 bool settings_engine_differs(const struct settings *from, const struct settings *to);
 /* True when the address lies in networks.local. */

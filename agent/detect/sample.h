@@ -48,6 +48,7 @@ struct agent_sample {
     int engine_exit;                       /* wait status of the last engine that ended */
     bool engine_hung;                      /* it was killed because it stood still */
     char engine_in_hand[SAMPLE_TEXT_SIZE]; /* dissector at work when it ended; "" when none */
+    bool engine_switched_off;              /* and it is off from now on */
     uint64_t spool_records, spool_bytes, spool_cap_bytes; /* waiting; gauges */
     uint64_t spool_age_s;
     uint64_t spool_dropped;

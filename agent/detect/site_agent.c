@@ -68,10 +68,11 @@ static void engine_crashed(const struct agent_sample *now, const struct finding_
     char how[64];
     exit_describe(now, how, sizeof how);
     struct finding f = finding_of(ALERT_AGENT_CRASHED, FINDING_EVENT, "engine", now->now_ns);
-    (void)snprintf(f.detail, sizeof f.detail, "engine restarted: %s%s%s%s", how,
+    (void)snprintf(f.detail, sizeof f.detail, "engine restarted: %s%s%s%s%s", how,
                    now->engine_in_hand[0] != '\0' ? "; dissector at work: " : "",
                    now->engine_in_hand,
-                   now->engine_in_hand[0] != '\0' ? "" : "; outside any dissector");
+                   now->engine_in_hand[0] != '\0' ? "" : "; outside any dissector",
+                   now->engine_switched_off ? ", for the second time: it is switched off" : "");
     finding_put(out, &f);
 }
 

@@ -163,6 +163,7 @@ static void a_restarted_engine_is_a_reason_for_a_minute(void **state)
     atomic_store(&link_.health->last_exit, SIGSEGV);
     assert_int_equal(beat_at(6).reasons, REASON_ENGINE_RESTARTED);
     assert_int_equal(health.sample.engine_exit, SIGSEGV);
+    assert_false(health.sample.engine_switched_off);
     assert_int_equal(beat_at(67).reasons, 0);
 }
 

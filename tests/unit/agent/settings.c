@@ -130,6 +130,23 @@ static void a_scan_threshold_that_no_detector_can_reach_is_a_fault(void **state)
     conf_faults_done(&faults);
 }
 
+static void a_dissector_is_switched_off_once(void **state)
+{
+    (void)state;
+    struct conf_faults faults;
+    struct err e = {0};
+    struct settings *was = load("name = a\n", &faults);
+    struct settings *s = load("name = a\n", &faults);
+    assert_int_equal(settings_disable(s, "TLS", &e), 0);
+    assert_int_equal(settings_disable(s, "DNS", &e), 0);
+    assert_int_equal(settings_disable(s, "TLS", &e), 0);
+    assert_int_equal(s->dpi_disabled.count, 2);
+    assert_string_equal(s->dpi_disabled.items[1], "DNS");
+    assert_true(settings_engine_differs(was, s));
+    settings_free(was);
+    settings_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +157,7 @@ int main(void)
         cmocka_unit_test(only_what_the_engine_uses_makes_it_start_anew),
         cmocka_unit_test(a_reload_takes_over_what_may_change_and_tells_of_the_rest),
         cmocka_unit_test(a_scan_threshold_that_no_detector_can_reach_is_a_fault),
+        cmocka_unit_test(a_dissector_is_switched_off_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -225,6 +225,12 @@ static void a_new_engine_after_a_signal_is_told_with_the_dissector(void **state)
     const struct finding *f = &found.last[ALERT_AGENT_CRASHED];
     assert_non_null(strstr(f->detail, "signal SEGV"));
     assert_non_null(strstr(f->detail, "TLS"));
+    assert_null(strstr(f->detail, "switched off"));
+    s.engine_generation = 3;
+    s.engine_switched_off = true;
+    detector_site_agent.tick(agent, &s, &out);
+    assert_non_null(
+        strstr(f->detail, "dissector at work: TLS, for the second time: it is switched off"));
     detector_site_agent.close(agent);
 }
 
