@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_BUFFER = 256 * 1024 };
+enum { READ_BUFFER = 64 * 1024 };
 #define ROUND_GAP_NS 1000000000ull    /* between the rounds of a loop */
 #define GAP_MAX_NS   3600000000000ull /* a longer silence in a file is shortened to this */
 
@@ -38,6 +38,7 @@ struct file_source {
     uint64_t held_ns; /* its time, shifted */
     uint64_t now_ns;  /* wall time of the last read */
     bool ended;
+    char buffer[READ_BUFFER]; /* of the stream below pcap; glibc makes none of a wanted size */
 };
 
 static int open_round(struct file_source *file, struct err *e)
@@ -54,7 +55,7 @@ static int open_round(struct file_source *file, struct err *e)
         }
         return result;
     }
-    (void)setvbuf(stream, NULL, _IOFBF, READ_BUFFER); /* slower without, no more */
+    (void)setvbuf(stream, file->buffer, _IOFBF, sizeof file->buffer); /* slower without, no more */
     file->pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, buf);
     if (file->pcap == NULL) {
         (void)fclose(stream);

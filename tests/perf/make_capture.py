@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Writes a large Ethernet capture out of small ones: copies with addresses of their own, packet by
-packet side by side, so that many flows live at one time. Usage: make_capture.py OUT COPIES IN..."""
+packet side by side, so that many flows live at one time; what took longer than a quarter of an hour
+is told in one. What is no plain Ethernet capture, or has more than PACKETS packets, is left out.
+Usage: make_capture.py OUT COPIES PACKETS IN..."""
 
 import struct
 import sys
@@ -9,23 +11,28 @@ GLOBAL = struct.Struct("<IHHIIII")
 RECORD = struct.Struct("<IIII")
 MAGIC_US = 0xA1B2C3D4
 ETHERNET = 1
+LONGEST_US = 900 * 1_000_000
 
 
 def read(path):
-    """The packets of one capture as (time in us, bytes); times begin at 0."""
+    """The packets of one capture as (time in us, bytes), in their order; times begin at 0. None of
+    another form than little-endian Ethernet with microseconds."""
     with open(path, "rb") as file:
         data = file.read()
     magic, _, _, _, _, _, link = GLOBAL.unpack_from(data)
     if magic != MAGIC_US or link != ETHERNET:
-        sys.exit(f"{path}: a little-endian Ethernet pcap with microseconds is wanted")
-    at, packets, start = GLOBAL.size, [], None
+        return []
+    at, packets, start, last = GLOBAL.size, [], None, 0
     while at + RECORD.size <= len(data):
         seconds, micros, caplen, _ = RECORD.unpack_from(data, at)
         at += RECORD.size
         time = seconds * 1_000_000 + micros
         start = time if start is None else start
-        packets.append((time - start, data[at : at + caplen]))
+        last = max(last, time - start)
+        packets.append((last, data[at : at + caplen]))
         at += caplen
+    if last > LONGEST_US:
+        packets = [(time * LONGEST_US // last, packet) for time, packet in packets]
     return packets
 
 
@@ -42,10 +49,11 @@ def ip_fields(packet):
 
 
 def main():
-    if len(sys.argv) < 4:
+    if len(sys.argv) < 5:
         sys.exit(__doc__)
-    copies = int(sys.argv[2])
-    packets = sorted((p for path in sys.argv[3:] for p in read(path)), key=lambda p: p[0])
+    copies, most = int(sys.argv[2]), int(sys.argv[3])
+    captures = [capture for path in sys.argv[4:] if 0 < len(capture := read(path)) <= most]
+    packets = sorted((p for capture in captures for p in capture), key=lambda p: p[0])
     base = 1_700_000_000_000_000
     last = base
     with open(sys.argv[1], "wb") as out:
@@ -59,7 +67,7 @@ def main():
                 last = max(last, base + time + copy * 7)
                 out.write(RECORD.pack(last // 1_000_000, last % 1_000_000, len(packet), len(packet)))
                 out.write(changed)
-    print(f"{len(packets) * copies} packets")
+    print(f"{len(packets) * copies} packets, {copies} copies of {len(captures)} captures")
 
 
 if __name__ == "__main__":
