@@ -77,5 +77,36 @@ class Banned(unittest.TestCase):
         self.assertEqual(self.judge(line)[0], 0)
 
 
+class Sizes(unittest.TestCase):
+    def judge(self, length, reasons="", name="common/a.c"):
+        body = "    x++;\n" * (length - 2)
+        text = f"int long_one(int a,\n             int b)\n{{\n{body}}}\n"
+        return run("sizes.py", {name: text, "tests/lint/long.txt": reasons})
+
+    def test_seventy_lines_need_no_reason(self):
+        self.assertEqual(self.judge(70)[0], 0)
+
+    def test_more_lines_need_a_reason(self):
+        status, out = self.judge(71)
+        self.assertEqual(status, 1)
+        self.assertIn("common/a.c:3: long_one has 71 lines", out)
+        self.assertEqual(self.judge(71, "common/a.c long_one: a table of cases\n")[0], 0)
+
+    def test_a_reason_without_words_is_none(self):
+        self.assertEqual(self.judge(71, "common/a.c long_one: \n")[0], 1)
+
+    def test_more_than_a_hundred_have_no_reason(self):
+        self.assertEqual(self.judge(101, "common/a.c long_one: a table of cases\n")[0], 1)
+
+    def test_a_reason_that_nobody_needs_must_go(self):
+        status, out = self.judge(20, "common/a.c long_one: a table of cases\n")
+        self.assertEqual(status, 1)
+        self.assertIn("no longer that long", out)
+
+    def test_the_packet_path_is_one_page(self):
+        self.assertEqual(run("sizes.py", {"agent/worker.c": "x\n" * 300})[0], 0)
+        self.assertEqual(run("sizes.py", {"agent/worker.c": "x\n" * 301})[0], 1)
+
+
 if __name__ == "__main__":
     unittest.main()
