@@ -28,17 +28,37 @@ static json_t *walls_of(uint32_t walls)
     return list;
 }
 
+/* How evenly the work is spread, and which worker drops. */
+static json_t *status_workers(const struct drill *d)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < d->link->workers; i++) {
+        const struct health_lane *lane = &d->health->lanes[i];
+        uint64_t kernel = 0;
+        for (unsigned s = 0; s < ENGINE_MAX_SOURCES; s++) {
+            kernel += lane->source_dropped[s].sum;
+        }
+        json_t *row =
+            json_pack("{s:I, s:I, s:I, s:I, s:I}", "packets", (json_int_t)lane->packets.sum,
+                      "flows", (json_int_t)lane->flows, "kernel_dropped", (json_int_t)kernel,
+                      "table_dropped", (json_int_t)lane->table_dropped.sum, "ring_dropped",
+                      (json_int_t)(lane->ring_flows.sum + lane->ring_accounts.sum));
+        (void)json_array_append_new(list, row); /* short of memory: fewer */
+    }
+    return list;
+}
+
 static json_t *status_engine(const struct drill *d)
 {
     const struct agent_sample *s = &d->health->sample;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "starts",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o}", "starts",
                      (json_int_t)s->engine_generation, "packets", (json_int_t)s->packets, "bytes",
                      (json_int_t)s->bytes, "undecoded", (json_int_t)s->undecoded, "flows",
                      (json_int_t)s->flows, "flows_max", (json_int_t)s->flows_max, "table_dropped",
                      (json_int_t)s->table_dropped, "ring_dropped", (json_int_t)s->ring_dropped,
                      "dpi_states", (json_int_t)s->dpi_states, "dpi_refused",
                      (json_int_t)s->dpi_refused, "dpi_version", dpi_version(), "walls",
-                     walls_of(atomic_load(&d->link->health->walls)));
+                     walls_of(atomic_load(&d->link->health->walls)), "workers", status_workers(d));
 }
 
 static json_t *status_uplink(const struct drill *d)

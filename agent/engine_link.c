@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 enum { LINK_ALIGN = 64, QUESTION_SLOTS = 4 };
@@ -49,6 +50,9 @@ int engine_link_open(struct engine_link *link, unsigned workers, struct err *e)
     }
     if (workers < 1 || workers > ENGINE_MAX_WORKERS) {
         return err_set(e, ERR_ARG, "%u workers: 1 to %d are possible", workers, ENGINE_MAX_WORKERS);
+    }
+    if (getrandom(&link->share_key, sizeof link->share_key, 0) != (ssize_t)sizeof link->share_key) {
+        return err_set_errno(e, "no random key to share flows by");
     }
     link->size = lay_out(link, NULL);
     void *memory =

@@ -88,7 +88,8 @@ static void read_lane(struct health *h, struct health_lane *sums, const struct e
     s->dpi_refused += sum_take(&sums->dpi_refused, load(&stats->dpi_refused));
     s->ring_dropped += sum_take(&sums->ring_flows, ring_dropped(lane->flows));
     s->ring_dropped += sum_take(&sums->ring_accounts, ring_dropped(lane->accounts));
-    s->flows += load(&stats->flows);
+    sums->flows = load(&stats->flows);
+    s->flows += sums->flows;
     s->flows_max += load(&stats->flows_max);
     s->dpi_states += load(&stats->dpi_states);
     for (unsigned i = 0; i < ENGINE_MAX_SOURCES; i++) {

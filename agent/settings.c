@@ -105,7 +105,9 @@ static const struct conf_row rows[] = {
      .fallback = "1",
      .min = 1,
      .max = ENGINE_MAX_WORKERS,
-     .help = "Threads that share the packets of live interfaces; files are read by the first."},
+     .help =
+         "Threads that share the packets of interfaces and files, all between two hosts going to the "
+         "same one; what exporters send is read by the first."},
     {.key = "capture.ring",
      .type = CONF_BYTES,
      .offset = AT(capture_ring),

@@ -53,7 +53,7 @@ static struct flow *begin_flow(struct worker *w, const struct packet *p, enum fl
     const struct flow_key key = worker_key_of(&p->ends, *dir);
     struct flow *f = worker_add_flow(w, &key);
     if (f != NULL) {
-        flow_begin(f, ++w->last_id, (uint8_t)w->reading, p, *dir);
+        flow_begin(f, worker_next_id(w), (uint8_t)w->reading, p, *dir);
     }
     return f;
 }
@@ -134,16 +134,21 @@ static void on_packet(const struct packet_view *view, void *arg)
 {
     struct worker *w = arg;
     struct packet p = {.time_ns = view->time_ns};
-    worker_count(w, view->len);
     if (decode_packet(view->link_type, view->bytes, view->caplen, view->len, &p) != DECODE_OK) {
-        w->undecoded++;
-        worker_count_direction(w, DIR_C2S, view->len);
+        worker_count_undecoded(w, view->len);
         return;
     }
     if (p.fragment) {
         fragments_note(w->fragments, &p);
     }
     advance(w, p.time_ns);
+    if (p.unreachable && worker_owns(w, &p.about)) {
+        refuse_quoted(w, &p);
+    }
+    if (!worker_owns(w, &p.ends)) {
+        return;
+    }
+    worker_count(w, view->len);
     enum flow_dir dir;
     struct flow *f = flow_of(w, &p, &dir);
     worker_count_direction(w, dir, view->len);
@@ -153,9 +158,6 @@ static void on_packet(const struct packet_view *view, void *arg)
     }
     if (worker_note(w, f, &p, dir)) {
         flow_expiry_plan(w->expiry, f, w->clock_ns);
-    }
-    if (p.unreachable) {
-        refuse_quoted(w, &p);
     }
 }
 

@@ -74,7 +74,7 @@ static struct flow *begin_flow(struct worker *w, const struct collected *c, cons
     x->family = exporter->family;
     x->first_ns = c->first_ns;
     x->last_ns = c->last_ns;
-    flow_begin(f, ++w->last_id, (uint8_t)w->reading, p, *dir);
+    flow_begin(f, worker_next_id(w), (uint8_t)w->reading, p, *dir);
     f->status = FLOW_ACTIVE;
     guess(w, f, p);
     return f;

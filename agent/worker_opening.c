@@ -125,7 +125,7 @@ static bool keep(struct worker *w, uint32_t tag, const struct packet *p)
     if (h == NULL) {
         return false; /* a flow at once, then */
     }
-    h->id = ++w->last_id;
+    h->id = worker_next_id(w);
     h->source = (uint8_t)w->reading;
     return true;
 }

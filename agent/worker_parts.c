@@ -34,12 +34,6 @@ static struct flow_limits limits_of(const struct settings *s)
     };
 }
 
-/* Interfaces are shared by all workers, files and exporters' ports belong to the first. */
-static bool is_ours(const char *word, unsigned index)
-{
-    return index == 0 || !(source_is_file(word) || source_is_collector(word));
-}
-
 static void set_state(struct source_stats *stats, enum source_state state)
 {
     /* Read by control with acquire, so that name and error stand before the state. */
@@ -53,14 +47,14 @@ static void note_failure(struct worker *w, unsigned index, const char *why)
     set_state(stats, SOURCE_FAILED);
 }
 
-static void open_one(struct worker *w, const struct settings *s, unsigned workers, unsigned index)
+static void open_one(struct worker *w, const struct settings *s, unsigned index)
 {
     const char *word = s->capture_sources.items[index];
     struct source_options options = {
         .filter = s->capture_filter,
         .ring = s->capture_ring,
         .snaplen = s->capture_snaplen,
-        .fanout = workers,
+        .fanout = w->share.count,
         /* Unique among the processes of this machine as far as 16 bits go. */
         .fanout_group = (uint16_t)((unsigned)getpid() * ENGINE_MAX_SOURCES + index),
     };
@@ -77,8 +71,7 @@ static void open_one(struct worker *w, const struct settings *s, unsigned worker
     set_state(&w->lane->stats->sources[index], SOURCE_RUNNING);
 }
 
-static void open_sources(struct worker *w, const struct settings *s, unsigned workers,
-                         unsigned worker_index)
+static void open_sources(struct worker *w, const struct settings *s)
 {
     w->source_count = (unsigned)s->capture_sources.count;
     w->keeps_time = true;
@@ -86,13 +79,13 @@ static void open_sources(struct worker *w, const struct settings *s, unsigned wo
         const char *word = s->capture_sources.items[i];
         (void)source_label(word, w->labels[i]);
         w->emitter.labels[i] = w->labels[i];
-        if (!is_ours(word, worker_index)) {
-            continue;
+        if (source_is_collector(word) && w->share.index != 0) {
+            continue; /* an exporter's port is the first worker's alone */
         }
         struct source_stats *stats = &w->lane->stats->sources[i];
         memcpy(stats->name, w->labels[i], sizeof stats->name);
         stats->collects = source_is_collector(word);
-        open_one(w, s, workers, i);
+        open_one(w, s, i);
     }
     w->keeps_time = w->keeps_time && w->open_sources > 0;
 }
@@ -110,6 +103,8 @@ struct worker *worker_new(const struct settings *settings, struct engine_link *l
     w->lane = &link->lanes[index];
     w->wake_fd = link->to_worker[index];
     w->finish_at = 1;
+    w->share = (struct share){.key = link->share_key, .index = index, .count = link->workers};
+    w->last_id = index + 1 - (uint64_t)link->workers; /* so that the first is index + 1 */
     const struct flow_limits limits = limits_of(settings);
     const struct half_open_limits opening = {.unanswered = limits.unanswered,
                                              .account = limits.account};
@@ -133,7 +128,7 @@ struct worker *worker_new(const struct settings *settings, struct engine_link *l
                                   .to_control = link->to_control,
                                   .table = w->table,
                                   .rules = &link->health->rules};
-    open_sources(w, settings, link->workers, index);
+    open_sources(w, settings);
     if (w->collects && (w->collector = collector_new(e)) == NULL) {
         worker_free(w);
         return NULL;

@@ -11,6 +11,7 @@
 #include "agent/flow/half_open.h"
 #include "agent/flow/shed.h"
 #include "agent/questions.h"
+#include "agent/share.h"
 #include "agent/sight.h"
 #include "agent/worker.h"
 
@@ -52,8 +53,9 @@ struct worker {
     uint64_t wall_ns;   /* of the turn in hand */
     bool keeps_time;    /* every source is a file that keeps its own times */
     bool collects;      /* a source gives datagrams of flow exporters */
+    struct share share;
     /* Sums. */
-    uint64_t last_id;
+    uint64_t last_id; /* of a flow; those of all workers differ */
     uint64_t packets;
     uint64_t bytes;
     uint64_t undecoded;
@@ -79,6 +81,27 @@ static inline void worker_count(struct worker *w, uint32_t len)
 static inline void worker_count_direction(struct worker *w, enum flow_dir dir, uint32_t len)
 {
     w->sources[w->reading].bytes[dir] += len;
+}
+
+/* Packets of a file that nobody can take for a flow are the first worker's. */
+static inline void worker_count_undecoded(struct worker *w, uint32_t len)
+{
+    if (w->sources[w->reading].source->live || w->share.index == 0) {
+        worker_count(w, len);
+        worker_count_direction(w, DIR_C2S, len);
+        w->undecoded++;
+    }
+}
+
+/* Every worker reads a file as a whole, for the times in it, and takes what is its own. */
+static inline bool worker_owns(const struct worker *w, const struct endpoints *ends)
+{
+    return w->sources[w->reading].source->live || share_has(&w->share, ends);
+}
+
+static inline uint64_t worker_next_id(struct worker *w)
+{
+    return w->last_id += w->share.count;
 }
 
 static inline void worker_look_for_names(struct worker *w, const struct packet *p)

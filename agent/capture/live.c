@@ -3,14 +3,13 @@
  * the descriptor itself (a blocking dispatch does not return on a silent wire). "any" gives Linux
  * cooked packets of all interfaces.
  */
+#include "agent/capture/fanout.h"
 #include "agent/capture/kind.h"
 
-#include <linux/if_packet.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 enum {
     BLOCK_TIMEOUT_MS = 15, /* how long the kernel may gather packets before it tells us */
@@ -22,14 +21,30 @@ struct live_source {
     pcap_t *pcap;
     int link_type;
     uint32_t dropped; /* pcap's count when last asked; wraps */
+    /*
+     * Of a shared interface: what was stamped before the first read was spread while not all
+     * workers had joined, and is passed over. 0: nothing to pass over any more.
+     */
+    bool shared;
+    bool began;
+    uint64_t since_ns;
 };
 
 struct hand_on {
     packet_fn fn;
     void *arg;
     uint64_t latest_ns; /* no packet can be of later */
-    int link_type;
+    struct live_source *live;
 };
+
+static bool is_early(struct live_source *live, uint64_t stamp_ns)
+{
+    if (stamp_ns < live->since_ns) {
+        return true;
+    }
+    live->since_ns = 0;
+    return false;
+}
 
 static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
 {
@@ -37,25 +52,39 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *header, const u_ch
     memcpy(&hand, user, sizeof hand);
     /* Opened with nanosecond stamps: tv_usec holds nanoseconds. */
     uint64_t stamp_ns = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec;
+    if (is_early(hand.live, stamp_ns)) {
+        return;
+    }
     struct packet_view view = {
         .bytes = bytes,
         .caplen = header->caplen,
         .len = header->len,
         /* Stamped before the clock was set back. */
         .time_ns = stamp_ns < hand.latest_ns ? stamp_ns : hand.latest_ns,
-        .link_type = hand.link_type,
+        .link_type = hand.live->link_type,
     };
     hand.fn(&view, hand.arg);
+}
+
+static void begin(struct live_source *live, uint64_t now_ns)
+{
+    if (!live->began) {
+        live->began = true;
+        live->since_ns = live->shared ? now_ns : 0;
+    } else if (live->since_ns > now_ns) {
+        live->since_ns = 0; /* the clock was set back */
+    }
 }
 
 static enum source_result live_read(struct source *s, unsigned limit, uint64_t now_ns, packet_fn fn,
                                     void *arg)
 {
     struct live_source *live = (struct live_source *)s;
+    begin(live, now_ns);
     struct hand_on hand = {.fn = fn,
                            .arg = arg,
                            .latest_ns = now_ns + SOURCE_STEP_NS, /* a batch takes a moment */
-                           .link_type = live->link_type};
+                           .live = live};
     int count = pcap_dispatch(live->pcap, (int)limit, on_packet, (u_char *)&hand);
     if (count < 0) {
         (void)snprintf(s->error, sizeof s->error, "%s", pcap_geterr(live->pcap)); /* may be cut */
@@ -160,20 +189,6 @@ int source_check_filter(const char *filter, struct err *e)
                : -1;
 }
 
-/* Workers of one interface form a group; the kernel keeps each flow with one of them. */
-static int join_fanout(pcap_t *pcap, const struct source_options *options, struct err *e)
-{
-    if (options->fanout < 2) {
-        return 0;
-    }
-    unsigned mode = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG;
-    unsigned value = options->fanout_group | mode << 16;
-    if (setsockopt(pcap_fileno(pcap), SOL_PACKET, PACKET_FANOUT, &value, sizeof value) != 0) {
-        return err_set_errno(e, "cannot share the interface between workers");
-    }
-    return 0;
-}
-
 struct source *source_open_live(const char *interface, const struct source_options *options,
                                 struct err *e)
 {
@@ -184,6 +199,7 @@ struct source *source_open_live(const char *interface, const struct source_optio
         return NULL;
     }
     live->head = (struct source){.ops = &live_ops, .fd = -1, .live = true};
+    live->shared = options->fanout > 1;
     (void)source_label(interface, live->head.label);
     live->pcap = pcap_create(interface, buf);
     if (live->pcap == NULL) {
@@ -193,7 +209,7 @@ struct source *source_open_live(const char *interface, const struct source_optio
     set_up(live->pcap, interface, options);
     if (activate(live->pcap, interface, e) != 0 ||
         set_filter(live->pcap, options->filter, e) != 0 ||
-        join_fanout(live->pcap, options, e) != 0) {
+        (live->shared && fanout_join(pcap_fileno(live->pcap), options->fanout_group, e) != 0)) {
         goto out;
     }
     live->link_type = pcap_datalink(live->pcap);
