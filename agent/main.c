@@ -1,4 +1,5 @@
 /* picket-agent: options, settings, then the parent; or one of the tools that need no parent. */
+#include "agent/engine_link.h"
 #include "agent/parent.h"
 #include "agent/read.h"
 #include "agent/reference.h"
@@ -41,6 +42,7 @@ static void print_help(void)
         "    --json                 instead one JSON object a flow and line\n"
         "    --top N                flows in the last table, largest first (%d); 0: one line in all\n"
         "    --no-dpi               without nDPI: no applications, several times as fast\n"
+        "    --workers N            threads that read it (1); more are faster, and tell the same\n"
         "    --dpi-reference        only what nDPI says of each flow, asked as ndpiReader asks\n"
         "    --dpi-rules FILE       custom protocols in nDPI's form, with --dpi-reference\n"
         "  --sandbox-test           shows that the engine's walls hold\n"
@@ -60,6 +62,7 @@ enum option_id {
     OPT_NO_DPI,
     OPT_REFERENCE,
     OPT_RULES,
+    OPT_WORKERS,
     OPT_SANDBOX,
     OPT_HELP,
     OPT_VERSION,
@@ -75,6 +78,7 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"top", required_argument, NULL, OPT_TOP},
     {"no-dpi", no_argument, NULL, OPT_NO_DPI},
+    {"workers", required_argument, NULL, OPT_WORKERS},
     {"dpi-reference", no_argument, NULL, OPT_REFERENCE},
     {"dpi-rules", required_argument, NULL, OPT_RULES},
     {"sandbox-test", no_argument, NULL, OPT_SANDBOX},
@@ -92,16 +96,19 @@ static int usage(const char *why)
     return EXIT_USAGE;
 }
 
-static int read_top(const char *text, unsigned *top)
+static int read_number(const char *text, unsigned long least, unsigned long most, unsigned *number,
+                       const char *why)
 {
     char *end = NULL;
     unsigned long value = strtoul(text, &end, 10);
-    if (end == text || *end != '\0' || value > 1000000) {
-        return usage("--top wants a number up to 1000000");
+    if (end == text || *end != '\0' || value < least || value > most) {
+        return usage(why);
     }
-    *top = (unsigned)value;
+    *number = (unsigned)value;
     return -1;
 }
+
+_Static_assert(ENGINE_MAX_WORKERS == 8, "as usage says");
 
 static int take_print(const char *argument, struct options *o)
 {
@@ -126,8 +133,13 @@ static int take_option(int id, const char *argument, struct options *o)
         o->read.path = argument;
         return -1;
     case OPT_JSON: o->read.json = true; return -1;
-    case OPT_TOP: return read_top(argument, &o->read.top);
     case OPT_NO_DPI: o->read.no_dpi = true; return -1;
+    case OPT_TOP:
+        return read_number(argument, 0, 1000000, &o->read.top,
+                           "--top wants a number up to 1000000");
+    case OPT_WORKERS:
+        return read_number(argument, 1, ENGINE_MAX_WORKERS, &o->read.workers,
+                           "--workers wants a number from 1 to 8");
     case OPT_REFERENCE: o->read.reference = true; return -1;
     case OPT_RULES: o->read.rules = argument; return -1;
     case OPT_SANDBOX: o->what = SANDBOX_TEST; return -1;
@@ -202,7 +214,7 @@ static int with_settings(const struct options *o)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.what = RUN, .read = {.top = TOP_DEFAULT}};
+    struct options o = {.what = RUN, .read = {.top = TOP_DEFAULT, .workers = 1}};
     int status = read_options(argc, argv, &o);
     if (status >= 0) {
         return status;

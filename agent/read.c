@@ -1,6 +1,7 @@
 /*
- * Runs a worker without walls, threads or control, and puts its records together again: what
- * stands here is what the engine would have sent. The same file always gives the same output.
+ * Runs workers without walls or control, and puts their records together again: what stands here
+ * is what the engine would have sent. The same file always gives the same output, however many
+ * workers read it. One works in turns with us; several are threads of their own.
  */
 #define LOG_MODULE "read"
 #include "agent/read.h"
@@ -11,19 +12,32 @@
 #include "common/clock.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     FINISH_PIECE = 1024, /* flows between two drains of the rings */
     PROGRESS_MS = 250,
+    PAUSE_NS = 200000,                 /* of a thread that has to wait for the other side */
+    DEPTH_MAX = ENGINE_FLOW_SLOTS / 8, /* records that may wait before a turn adds to them */
+};
+
+struct reader {
+    struct worker *worker;
+    struct ring *flows; /* of its lane */
+    pthread_t thread;
+    bool started;
+    _Atomic bool done; /* set by the thread: nothing more comes into its rings */
 };
 
 struct reading {
     struct engine_link link;
     struct settings *settings;
-    struct worker *worker;
+    struct reader readers[ENGINE_MAX_WORKERS];
+    unsigned workers;
     struct read_book *book;
     bool to_person;      /* standard error is a terminal */
     bool progress_shown; /* a line of it stands there */
@@ -31,9 +45,8 @@ struct reading {
     uint64_t shown_ns;
 };
 
-static int drain(struct reading *r)
+static int drain(struct reading *r, const struct engine_lane *lane)
 {
-    const struct engine_lane *lane = &r->link.lanes[0];
     const struct record *record;
     int result = 0;
     while ((record = ring_peek(lane->flows)) != NULL) {
@@ -46,17 +59,32 @@ static int drain(struct reading *r)
     return result;
 }
 
+static struct read_sums sums_of(const struct reading *r)
+{
+    struct read_sums sums = {0};
+    for (unsigned i = 0; i < r->workers; i++) {
+        const struct worker_stats *stats = r->link.lanes[i].stats;
+        sums.packets += atomic_load(&stats->packets);
+        sums.bytes += atomic_load(&stats->bytes);
+        sums.undecoded += atomic_load(&stats->undecoded);
+        sums.flows_refused += atomic_load(&stats->flows_refused);
+        sums.shed_openings += atomic_load(&stats->shed_openings);
+        sums.shed_flows += atomic_load(&stats->shed_flows);
+        sums.dpi_refused += atomic_load(&stats->dpi_refused);
+    }
+    return sums;
+}
+
 /* "43 %, 12.3 million packets, 1.2 million a second"; nothing of a file that is read at once. */
 static void show_progress(struct reading *r)
 {
-    const struct worker_stats *stats = r->link.lanes[0].stats;
     uint64_t now_ns = clock_mono_ns();
     if (!r->to_person || now_ns - r->shown_ns < (uint64_t)PROGRESS_MS * NS_PER_MS) {
         return;
     }
-    double millions = (double)atomic_load(&stats->packets) / 1e6;
+    double millions = (double)sums_of(r).packets / 1e6;
     (void)fprintf(stderr, "\r%3u %%, %.1f million packets, %.2f million/s ",
-                  atomic_load(&stats->sources[0].read_permille) / 10, millions,
+                  atomic_load(&r->link.lanes[0].stats->sources[0].read_permille) / 10, millions,
                   millions * NS_PER_S / (double)(now_ns - r->began_ns));
     r->shown_ns = now_ns;
     r->progress_shown = true;
@@ -70,23 +98,88 @@ static void end_progress(struct reading *r)
     }
 }
 
-static int read_all(struct reading *r, struct err *e)
+static int read_alone(struct reading *r)
 {
-    const struct source_stats *source = &r->link.lanes[0].stats->sources[0];
+    struct worker *worker = r->readers[0].worker;
     bool more = true;
     int result = 0;
     while (more && result == 0) {
-        more = worker_turn(r->worker);
-        result = drain(r);
+        more = worker_turn(worker);
+        result = drain(r, &r->link.lanes[0]);
         show_progress(r);
     }
     for (more = true; more && result == 0;) {
-        more = worker_finish(r->worker, FINISH_PIECE);
-        result = drain(r);
+        more = worker_finish(worker, FINISH_PIECE);
+        result = drain(r, &r->link.lanes[0]);
     }
+    return result;
+}
+
+static void pause_shortly(void)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_NS};
+    (void)nanosleep(&pause, NULL); /* woken early is as well */
+}
+
+static void await_room(const struct reader *reader)
+{
+    while (ring_depth(reader->flows) > DEPTH_MAX) {
+        pause_shortly();
+    }
+}
+
+static void *reader_thread(void *arg)
+{
+    struct reader *reader = arg;
+    while (worker_turn(reader->worker)) {
+        await_room(reader);
+    }
+    while (worker_finish(reader->worker, FINISH_PIECE)) {
+        await_room(reader);
+    }
+    /* Read by read_together: all that came before is in the rings. */
+    atomic_store_explicit(&reader->done, true, memory_order_release);
+    return NULL;
+}
+
+/* Empties the rings until all threads are done; also when memory is short, so that they end. */
+static int read_together(struct reading *r)
+{
+    int result = 0;
+    for (unsigned i = 0; i < r->workers; i++) {
+        struct reader *reader = &r->readers[i];
+        reader->started = pthread_create(&reader->thread, NULL, reader_thread, reader) == 0;
+        if (!reader->started) {
+            atomic_store(&reader->done, true);
+            result = -1;
+        }
+    }
+    for (bool all = false; !all;) {
+        all = true;
+        for (unsigned i = 0; i < r->workers; i++) {
+            all = atomic_load_explicit(&r->readers[i].done, memory_order_acquire) && all;
+            result |= drain(r, &r->link.lanes[i]);
+        }
+        show_progress(r);
+        if (!all) {
+            pause_shortly();
+        }
+    }
+    for (unsigned i = 0; i < r->workers; i++) {
+        if (r->readers[i].started) {
+            (void)pthread_join(r->readers[i].thread, NULL); /* ours and not joined before */
+        }
+    }
+    return result;
+}
+
+static int read_all(struct reading *r, struct err *e)
+{
+    const struct source_stats *source = &r->link.lanes[0].stats->sources[0];
+    int result = r->workers == 1 ? read_alone(r) : read_together(r);
     end_progress(r);
     if (result != 0) {
-        return err_set(e, ERR_NOMEM, "no memory for all flows of the file");
+        return err_set(e, ERR_NOMEM, "no memory for all flows of the file, or for threads");
     }
     if (atomic_load(&source->state) == SOURCE_FAILED) {
         return err_set(e, ERR_IO, "%s", source->error);
@@ -108,12 +201,16 @@ static int open_reading(struct reading *r, const struct read_options *options, s
         return -1;
     }
     r->settings->dpi_enabled = !options->no_dpi;
-    if (engine_link_open(&r->link, 1, e) != 0) {
+    if (engine_link_open(&r->link, options->workers, e) != 0) {
         return -1;
     }
-    r->worker = worker_new(r->settings, &r->link, 0, e);
-    if (r->worker == NULL) {
-        return -1;
+    for (r->workers = 0; r->workers < options->workers; r->workers++) {
+        struct reader *reader = &r->readers[r->workers];
+        reader->flows = r->link.lanes[r->workers].flows;
+        reader->worker = worker_new(r->settings, &r->link, r->workers, e);
+        if (reader->worker == NULL) {
+            return -1;
+        }
     }
     const struct source_stats *source = &r->link.lanes[0].stats->sources[0];
     if (atomic_load(&source->state) == SOURCE_FAILED) {
@@ -124,7 +221,9 @@ static int open_reading(struct reading *r, const struct read_options *options, s
 
 static void close_reading(struct reading *r)
 {
-    worker_free(r->worker);
+    for (unsigned i = 0; i < r->workers; i++) {
+        worker_free(r->readers[i].worker);
+    }
     if (r->link.memory != NULL) {
         engine_link_close(&r->link);
     }
@@ -136,13 +235,14 @@ static void close_reading(struct reading *r)
 static int print(struct reading *r, const struct read_options *options, struct err *e)
 {
     const char *slash = strrchr(options->path, '/');
+    const struct read_sums sums = sums_of(r);
     int result = 0;
     read_book_sort(r->book, options->json ? READ_BY_TIME : READ_BY_BYTES);
     if (options->json) {
         read_print_json(r->book);
     } else {
-        result = read_print_tables(slash == NULL ? options->path : slash + 1, r->book,
-                                   r->link.lanes[0].stats, options->top);
+        result = read_print_tables(slash == NULL ? options->path : slash + 1, r->book, &sums,
+                                   options->top);
     }
     if (result != 0) {
         return err_set(e, ERR_NOMEM, "no memory for the tables");

@@ -239,14 +239,14 @@ static void print_risks(const struct totals *t)
 }
 
 static void print_whole(const char *name, size_t flows, const struct totals *t,
-                        const struct worker_stats *stats)
+                        const struct read_sums *sums)
 {
     char when[32] = "";
     char lasted[SIZE_TEXT];
     char size[SIZE_TEXT];
     uint64_t ns = t->last_ns - t->first_ns;
     printf("%s: %zu flow%s, %" PRIu64 " packets, %s on the wire", name, flows, plural(flows),
-           atomic_load(&stats->packets), size_text(atomic_load(&stats->bytes), size));
+           sums->packets, size_text(sums->bytes, size));
     if (flows > 0) {
         printf(" in %s from %s", duration_text(ns, lasted),
                clock_format_utc(t->first_ns, when, sizeof when));
@@ -256,12 +256,11 @@ static void print_whole(const char *name, size_t flows, const struct totals *t,
         const char *what;
         uint64_t count;
     } losses[] = {
-        {"packets not decoded", atomic_load(&stats->undecoded)},
-        {"packets without room for their flow", atomic_load(&stats->flows_refused)},
-        {"unanswered SYNs without a record: too many at one time",
-         atomic_load(&stats->shed_openings)},
-        {"flows ended early, to make room", atomic_load(&stats->shed_flows)},
-        {"flows without room for DPI", atomic_load(&stats->dpi_refused)},
+        {"packets not decoded", sums->undecoded},
+        {"packets without room for their flow", sums->flows_refused},
+        {"unanswered SYNs without a record: too many at one time", sums->shed_openings},
+        {"flows ended early, to make room", sums->shed_flows},
+        {"flows without room for DPI", sums->dpi_refused},
     };
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
         if (losses[i].count > 0) {
@@ -332,8 +331,8 @@ static void print_flows(const struct read_book *book, unsigned top)
     }
 }
 
-int read_print_tables(const char *name, const struct read_book *book,
-                      const struct worker_stats *stats, unsigned top)
+int read_print_tables(const char *name, const struct read_book *book, const struct read_sums *sums,
+                      unsigned top)
 {
     struct err e = {0};
     struct totals t = {
@@ -349,7 +348,7 @@ int read_print_tables(const char *name, const struct read_book *book,
             read_book_get(book, i, &f);
             count_flow(&t, &f);
         }
-        print_whole(name, count, &t, stats);
+        print_whole(name, count, &t, sums);
         if (top > 0 && count > 0) {
             print_fates(&t);
             print_apps(&t);

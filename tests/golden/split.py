@@ -1,6 +1,7 @@
-"""Holds the records of several workers against those of one, for every capture that there is.
+"""Holds the records of several workers against those of one, for every capture that there is; also
+what several threads of `picket-agent --read` say.
 
-    split.py SPLIT
+    split.py SPLIT AGENT
 """
 
 import pathlib
@@ -21,14 +22,19 @@ def captures(folder):
     yield from sorted((TOP / "deploy/captures").glob("*.pcap"))
 
 
+def read(path, workers):
+    return subprocess.run([sys.argv[2], "--read", path, "--json", "--workers", str(workers)],
+                          capture_output=True, timeout=120, check=True).stdout
+
+
 def main():
     bad = 0
     with tempfile.TemporaryDirectory() as folder:
         for path in captures(pathlib.Path(folder)):
             done = subprocess.run([sys.argv[1], path], capture_output=True, text=True, timeout=120)
-            bad += done.returncode != 0
-            print(f"{path.stem}: {'same' if done.returncode == 0 else 'OTHER'}\n{done.stdout}"
-                  f"{done.stderr}", end="")
+            same = done.returncode == 0 and read(path, 1) == read(path, 3)
+            bad += not same
+            print(f"{path.stem}: {'same' if same else 'OTHER'}\n{done.stdout}{done.stderr}", end="")
     sys.exit(1 if bad else 0)
 
 
