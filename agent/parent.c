@@ -45,8 +45,9 @@ struct parent {
     int signals; /* signalfd */
     bool stopping;
     uint64_t progress[ENGINE_MAX_WORKERS];
-    uint64_t moved_ns; /* when all workers were last seen to move */
-    uint64_t turn_ns;  /* when we last looked ourselves */
+    bool stands[ENGINE_MAX_WORKERS]; /* did not move between the last two looks */
+    uint64_t moved_ns;               /* when all workers were last seen to move */
+    uint64_t turn_ns;                /* when we last looked ourselves */
     struct turns control_turns;
     struct notify notify;
     bool ready;  /* said so */
@@ -93,16 +94,17 @@ static void start_control(struct parent *p, uint64_t now_ns)
     atomic_store(&health->control_pid, p->control.pid);
 }
 
-/* The dissector that a dead engine had in hand, if any. */
-static uint32_t breadcrumb_of(const struct engine_link *link)
+/* The dissector that a dead engine had in hand, if any; rather that of a worker that stood. */
+static uint32_t breadcrumb_of(const struct parent *p)
 {
-    for (unsigned i = 0; i < link->workers; i++) {
-        uint32_t crumb = atomic_load(&link->lanes[i].stats->breadcrumb);
-        if (crumb != 0) {
-            return crumb;
+    uint32_t found = 0;
+    for (unsigned i = 0; i < p->link.workers; i++) {
+        uint32_t crumb = atomic_load(&p->link.lanes[i].stats->breadcrumb);
+        if (crumb != 0 && (found == 0 || p->stands[i])) {
+            found = crumb;
         }
     }
-    return 0;
+    return found;
 }
 
 /* Until the agent starts anew or its settings are read again. */
@@ -122,7 +124,7 @@ static void switch_off(struct parent *p, uint32_t breadcrumb)
 static void note_engine_end(struct parent *p, int status, uint64_t now_ns)
 {
     struct engine_health *health = p->link.health;
-    uint32_t breadcrumb = breadcrumb_of(&p->link);
+    uint32_t breadcrumb = breadcrumb_of(p);
     atomic_store(&health->last_exit, status);
     atomic_store(&health->last_breadcrumb, breadcrumb);
     atomic_store(&health->switched_off, 0);
@@ -165,7 +167,8 @@ static void watch_engine(struct parent *p, bool slept, uint64_t now_ns)
     bool moved = true;
     for (unsigned i = 0; i < p->link.workers; i++) {
         uint64_t progress = atomic_load(&p->link.lanes[i].stats->progress);
-        moved = moved && progress != p->progress[i];
+        p->stands[i] = progress == p->progress[i];
+        moved = moved && !p->stands[i];
         p->progress[i] = progress;
     }
     if (moved || slept || p->engine.pid == 0) {
