@@ -51,10 +51,11 @@ static json_t *status_workers(const struct drill *d)
 static json_t *status_engine(const struct drill *d)
 {
     const struct agent_sample *s = &d->health->sample;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o}", "starts",
-                     (json_int_t)s->engine_generation, "packets", (json_int_t)s->packets, "bytes",
-                     (json_int_t)s->bytes, "undecoded", (json_int_t)s->undecoded, "flows",
-                     (json_int_t)s->flows, "flows_max", (json_int_t)s->flows_max, "table_dropped",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o}",
+                     "starts", (json_int_t)s->engine_generation, "packets", (json_int_t)s->packets,
+                     "bytes", (json_int_t)s->bytes, "undecoded", (json_int_t)s->undecoded,
+                     "fragments_shed", (json_int_t)s->fragments_shed, "flows", (json_int_t)s->flows,
+                     "flows_max", (json_int_t)s->flows_max, "table_dropped",
                      (json_int_t)s->table_dropped, "ring_dropped", (json_int_t)s->ring_dropped,
                      "dpi_states", (json_int_t)s->dpi_states, "dpi_refused",
                      (json_int_t)s->dpi_refused, "dpi_version", dpi_version(), "walls",

@@ -45,16 +45,17 @@ struct source_stats {
 struct worker_stats {
     _Atomic uint64_t progress; /* grows with every turn of the loop: the watchdog's food */
     _Atomic uint64_t packets, bytes;
-    _Atomic uint64_t undecoded;     /* packets of no protocol we decode, or cut short */
-    _Atomic uint64_t flows;         /* gauge: live flows */
-    _Atomic uint64_t flows_max;     /* gauge: the table's cap */
-    _Atomic uint64_t flows_refused; /* packets without a flow because the table was full */
-    _Atomic uint64_t shed_openings; /* unanswered SYNs that went without a record: too many */
-    _Atomic uint64_t shed_flows;    /* flows that were told to their end early, to make room */
-    _Atomic uint64_t dpi_states;    /* gauge: live nDPI states */
-    _Atomic uint64_t dpi_refused;   /* flows without DPI because of the cap */
-    _Atomic uint64_t clock_ns;      /* the worker's packet time */
-    _Atomic uint32_t breadcrumb;    /* nDPI protocol id last in work + 1, 0 outside nDPI */
+    _Atomic uint64_t undecoded;      /* packets of no protocol we decode, or cut short */
+    _Atomic uint64_t fragments_shed; /* fragments that no datagram was made of */
+    _Atomic uint64_t flows;          /* gauge: live flows */
+    _Atomic uint64_t flows_max;      /* gauge: the table's cap */
+    _Atomic uint64_t flows_refused;  /* packets without a flow because the table was full */
+    _Atomic uint64_t shed_openings;  /* unanswered SYNs that went without a record: too many */
+    _Atomic uint64_t shed_flows;     /* flows that were told to their end early, to make room */
+    _Atomic uint64_t dpi_states;     /* gauge: live nDPI states */
+    _Atomic uint64_t dpi_refused;    /* flows without DPI because of the cap */
+    _Atomic uint64_t clock_ns;       /* the worker's packet time */
+    _Atomic uint32_t breadcrumb;     /* nDPI protocol id last in work + 1, 0 outside nDPI */
     struct source_stats sources[ENGINE_MAX_SOURCES];
 };
 

@@ -82,6 +82,7 @@ static void read_lane(struct health *h, struct health_lane *sums, const struct e
     s->packets += sum_take(&sums->packets, load(&stats->packets));
     s->bytes += sum_take(&sums->bytes, load(&stats->bytes));
     s->undecoded += sum_take(&sums->undecoded, load(&stats->undecoded));
+    s->fragments_shed += sum_take(&sums->fragments_shed, load(&stats->fragments_shed));
     s->table_dropped += sum_take(&sums->table_dropped, load(&stats->flows_refused));
     s->openings_dropped += sum_take(&sums->openings, load(&stats->shed_openings));
     s->flows_early += sum_take(&sums->early, load(&stats->shed_flows));

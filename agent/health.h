@@ -20,8 +20,8 @@ struct health_sum {
 };
 
 struct health_lane {
-    struct health_sum packets, bytes, undecoded, table_dropped, openings, early, dpi_refused,
-        ring_flows, ring_accounts;
+    struct health_sum packets, bytes, undecoded, fragments_shed, table_dropped, openings, early,
+        dpi_refused, ring_flows, ring_accounts;
     uint64_t flows; /* gauge: live */
     struct health_sum source_packets[ENGINE_MAX_SOURCES], source_dropped[ENGINE_MAX_SOURCES];
 };

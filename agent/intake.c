@@ -1,5 +1,6 @@
 #include "agent/intake.h"
 
+#include "common/tunnel.h"
 #include "common/wire/text.h"
 
 #include <string.h>
@@ -43,6 +44,11 @@ bool intake_check_flow(struct flow_record *r)
     if (r->exporter_family != ADDR_NONE && !family_is_known(r->exporter_family)) {
         return false;
     }
+    if (r->tunnel >= TUNNEL_END) {
+        return false;
+    }
+    geo_place_clean(&r->place[SIDE_CLIENT]);
+    geo_place_clean(&r->place[SIDE_SERVER]);
     bool_clean(&r->final);
     bool_clean(&r->truncated);
     field_clean(r->source, sizeof r->source);

@@ -67,6 +67,7 @@ static struct read_sums sums_of(const struct reading *r)
         sums.packets += atomic_load(&stats->packets);
         sums.bytes += atomic_load(&stats->bytes);
         sums.undecoded += atomic_load(&stats->undecoded);
+        sums.fragments_shed += atomic_load(&stats->fragments_shed);
         sums.flows_refused += atomic_load(&stats->flows_refused);
         sums.shed_openings += atomic_load(&stats->shed_openings);
         sums.shed_flows += atomic_load(&stats->shed_flows);

@@ -3,6 +3,7 @@
 
 #include "agent/decode/packet.h"
 #include "common/alert_kinds.h"
+#include "common/tunnel.h"
 #include "common/wire/quality_row.h"
 
 #include <jansson.h>
@@ -59,6 +60,10 @@ static json_t *row_of(const struct flow_record *f)
                   "handshake_server_us", (json_int_t)f->handshake_server_us, "risks",
                   risk_names(f->risks), "status", flow_status_name(f->status), "community_id",
                   flow_key_community_id(&f->key, 0, id));
+    if (f->tunnel != TUNNEL_NONE) {
+        (void)json_object_set_new(row, "tunnel", json_string(tunnel_name(f->tunnel)));
+        (void)json_object_set_new(row, "tunnel_id", json_integer((json_int_t)f->tunnel_id));
+    }
     (void)json_object_update(row, rest); /* fails only without memory */
     json_decref(rest);
     return row;

@@ -6,7 +6,8 @@
 /* Of all workers. */
 struct read_sums {
     uint64_t packets, bytes;
-    uint64_t undecoded;     /* packets */
+    uint64_t undecoded; /* packets */
+    uint64_t fragments_shed;
     uint64_t flows_refused; /* packets without a flow */
     uint64_t shed_openings; /* unanswered SYNs */
     uint64_t shed_flows;    /* told before their time */

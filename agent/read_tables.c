@@ -257,6 +257,7 @@ static void print_whole(const char *name, size_t flows, const struct totals *t,
         uint64_t count;
     } losses[] = {
         {"packets not decoded", sums->undecoded},
+        {"fragments that no datagram was made of", sums->fragments_shed},
         {"packets without room for their flow", sums->flows_refused},
         {"unanswered SYNs without a record: too many at one time", sums->shed_openings},
         {"flows ended early, to make room", sums->shed_flows},

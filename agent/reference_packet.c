@@ -1,24 +1,20 @@
 /*
  * Where ndpiReader 4.2 differs from our decoder: it looks for IP behind an Ethernet header of any
- * type, goes into IP in IP, GTP-U and CAPWAP, takes ports from a TCP header of impossible length,
- * gives ports to TCP and UDP alone, and passes over fragments and cut packets.
+ * type, goes into IP in IP, GTP-U and CAPWAP alone (dropping what does not hold IP), takes
+ * ports from a TCP header of impossible length, gives ports to TCP and UDP alone, and passes over
+ * fragments and cut packets.
  */
 #include "agent/reference_packet.h"
 
 #include "agent/decode/decode.h"
+#include "common/tunnel.h"
 
 enum {
     LEAST_CAPTURED = 28,
-    MAX_TUNNELS = 8,
-    PROTO_IPV4_IN_IP = 4,
-    PROTO_IPV6_IN_IP = 41,
-    PORT_GTP_U = 2152,
     PORT_CAPWAP_DATA = 5247,
-    GTP_HEADER = 8,
-    GTP_OPTIONS = 4,
-    GTP_TPDU = 0xff,
-    WLAN_HEADER = 24,
-    LLC_HEADER = 8,
+    LEAST_CAPWAP = 8 + 24 + 8, /* its header, one of 802.11, LLC */
+    CAPWAP_TYPE = 0x0f,
+    TUNNELS = TUNNEL_BIT(TUNNEL_IPIP) | TUNNEL_BIT(TUNNEL_GTPU) | TUNNEL_BIT(TUNNEL_CAPWAP),
 };
 
 /* Ports that decode refused to read, because the rest of the header is not sound. */
@@ -53,58 +49,17 @@ static bool take_ip(struct reader *r, size_t wire_len, struct packet *p)
     return result == DECODE_OK || (result != DECODE_DEEP && (!ports || read_ports(p)));
 }
 
-static bool has_port(const struct packet *p, uint16_t port)
+static bool is_ip_in_ip(const struct packet *p)
 {
-    return p->ends.protocol == PROTO_UDP && (p->ends.src_port == port || p->ends.dst_port == port);
+    return p->ends.protocol == PROTO_IPV4_IN_IP || p->ends.protocol == PROTO_IPV6_IN_IP;
 }
 
-/* Moves r, at the UDP payload, behind a GTPv1 header that carries a packet. */
-static bool pass_gtp(struct reader *r)
+/* IP in IP, and CAPWAP data in the clear, whatever they carry, count only by what is inside. */
+static bool is_envelope(const struct packet *p)
 {
-    if (reader_left(r) <= GTP_HEADER || r->at[0] >> 5 != 1 || r->at[1] != GTP_TPDU) {
-        return false;
-    }
-    unsigned flags = r->at[0];
-    reader_skip(r, GTP_HEADER + ((flags & 7) != 0 ? GTP_OPTIONS : 0));
-    while ((flags & 4) != 0 && !r->bad && reader_left(r) > 0) {
-        size_t len = (size_t)r->at[0] * 4;
-        reader_skip(r, len);
-        if (len == 0 || r->bad) {
-            return false;
-        }
-        if (r->at[-1] == 0) {
-            break; /* no further extension */
-        }
-    }
-    return !r->bad && reader_left(r) > 0;
-}
-
-/* Moves r, at the UDP payload, behind CAPWAP, 802.11 and LLC. */
-static bool pass_capwap(struct reader *r)
-{
-    if (reader_left(r) < 2 || (r->at[0] & 0x0f) != 0) {
-        return false;
-    }
-    size_t header = (r->at[1] & 0xf8u) >> 1;
-    if (reader_left(r) <= header + WLAN_HEADER + LLC_HEADER) {
-        return false;
-    }
-    reader_skip(r, header + WLAN_HEADER + LLC_HEADER);
-    return true;
-}
-
-/* True when the packet is an envelope; r then stands at the packet inside. */
-static bool open_tunnel(struct reader *r, const struct packet *p)
-{
-    *r = reader_of(p->payload, p->payload_len);
-    if (p->ends.protocol == PROTO_IPV4_IN_IP || p->ends.protocol == PROTO_IPV6_IN_IP) {
-        return true;
-    }
-    if (p->later_fragment || p->payload == NULL) {
-        return false;
-    }
-    return (has_port(p, PORT_GTP_U) && pass_gtp(r)) ||
-           (has_port(p, PORT_CAPWAP_DATA) && pass_capwap(r));
+    bool port = p->ends.src_port == PORT_CAPWAP_DATA || p->ends.dst_port == PORT_CAPWAP_DATA;
+    return is_ip_in_ip(p) || (p->ends.protocol == PROTO_UDP && port &&
+                              p->payload_len > LEAST_CAPWAP && (p->payload[0] & CAPWAP_TYPE) == 0);
 }
 
 bool reference_packet(const struct packet_view *view, struct packet *p)
@@ -116,13 +71,16 @@ bool reference_packet(const struct packet_view *view, struct packet *p)
         return false;
     }
     size_t wire_len = reader_left(&r);
-    for (unsigned depth = 0; depth < MAX_TUNNELS; depth++) {
+    for (unsigned depth = 0; depth <= DECODE_MAX_TUNNELS; depth++) {
+        struct packet inner;
         if (!take_ip(&r, wire_len, p)) {
             return false;
         }
-        if (!open_tunnel(&r, p)) {
-            return !p->later_fragment;
+        p->fragment = p->later_fragment && !is_ip_in_ip(p); /* its other fragments do not matter */
+        if (!decode_tunnel(TUNNELS, p, &r, &inner)) {
+            return !p->later_fragment && !is_envelope(p);
         }
+        *p = inner;
         wire_len = reader_left(&r);
     }
     return false;

@@ -2,6 +2,7 @@
 
 #include "common/alert_kinds.h"
 #include "common/clock.h"
+#include "common/tunnel.h"
 #include "common/wire/fields.h"
 #include "common/wire/quality_row.h"
 
@@ -119,6 +120,19 @@ static json_t *flow_meaning(const struct flow_record *r)
                      ms_of(r->last_ns - r->first_ns));
 }
 
+/* Out of which tunnel it came, and where its ends are; members that are not known are left out. */
+static json_t *flow_origin(const struct flow_record *r)
+{
+    const struct geo_place *c = &r->place[SIDE_CLIENT];
+    const struct geo_place *s = &r->place[SIDE_SERVER];
+    return json_pack("{s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*}", "tunnel",
+                     text_or_null(tunnel_name(r->tunnel)), "tunnel_id",
+                     number_or_null(r->tunnel_id), "client_country", text_or_null(c->country),
+                     "client_asn", number_or_null(c->asn), "client_as", text_or_null(c->as_org),
+                     "server_country", text_or_null(s->country), "server_asn",
+                     number_or_null(s->asn), "server_as", text_or_null(s->as_org));
+}
+
 static json_t *flow_numbers(const struct live_flow *flow)
 {
     const struct flow_record *r = &flow->record;
@@ -145,6 +159,7 @@ json_t *row_of_flow(const struct live_flow *flow)
 {
     json_t *row = joined(flow_identity(&flow->record), flow_meaning(&flow->record));
     row = joined(row, flow_numbers(flow));
+    row = joined(row, flow_origin(&flow->record));
     if (flow->record.exporter_family != ADDR_NONE) {
         return joined(row, flow_exporter(&flow->record)); /* packets told nothing */
     }

@@ -6,6 +6,7 @@
 #include "agent/limits.h"
 #include "common/bus_url.h"
 #include "common/loopback.h"
+#include "common/tunnel.h"
 #include "common/wire/subjects.h"
 
 #include <inttypes.h>
@@ -36,6 +37,22 @@ static int check_network(const char *value, struct err *e)
     if (addr_prefix_parse(value, &prefix) != 0) {
         return err_set(e, ERR_CONFIG,
                        "is no network; use the form 10.0.0.0/8 with all host bits zero");
+    }
+    return 0;
+}
+
+static bool is_no_tunnel(const char *word)
+{
+    return strcmp(word, "none") == 0;
+}
+
+static int check_tunnel(const char *value, struct err *e)
+{
+    enum tunnel_kind kind = tunnel_find(value);
+    if (!is_no_tunnel(value) && (kind == TUNNEL_NONE || kind == TUNNEL_PPPOE)) {
+        return err_set(e, ERR_CONFIG,
+                       "is no tunnel to look into; use ipip, gre, erspan, vxlan, geneve, gtpu, "
+                       "capwap, l2tp or none");
     }
     return 0;
 }
@@ -124,6 +141,27 @@ static const struct conf_row rows[] = {
      .max = 262144,
      .reloadable = true,
      .help = "Bytes kept of each packet; DPI wants whole packets."},
+    {.key = "capture.tunnels",
+     .type = CONF_LIST,
+     .offset = AT(capture_tunnels),
+     .fallback = "ipip gre erspan vxlan geneve gtpu",
+     .check = check_tunnel,
+     .reloadable = true,
+     .help =
+         "Tunnels to look into, up to four in each other: flows are then those inside. Known: "
+         "ipip, gre, erspan, vxlan, geneve, gtpu, capwap, l2tp; \"none\" for none. capwap and "
+         "l2tp have too little in their headers to be told from other traffic on their ports, "
+         "so they are looked into only when named. VLAN tags, MPLS and PPPoE are always passed."},
+    {.key = "capture.fragments",
+     .type = CONF_BYTES,
+     .offset = AT(capture_fragments),
+     .fallback = "8MiB",
+     .min = 0,
+     .max = 256 * MIB,
+     .reloadable = true,
+     .help =
+         "Memory of each worker for putting fragmented datagrams together, 66 KiB each and used "
+         "as they come; 0: fragments count one by one."},
     {.key = "flow.max",
      .type = CONF_INT,
      .offset = AT(flow_max),
@@ -400,6 +438,20 @@ static void parse_networks(struct settings *s, struct conf_faults *faults)
     }
 }
 
+/* A word that is no tunnel is a fault already. */
+static void parse_tunnels(struct settings *s, struct conf_faults *faults)
+{
+    const struct conf_list *list = &s->capture_tunnels;
+    for (size_t i = 0; i < list->count; i++) {
+        enum tunnel_kind kind = tunnel_find(list->items[i]);
+        s->tunnels |= kind == TUNNEL_NONE ? 0 : TUNNEL_BIT(kind);
+        if (is_no_tunnel(list->items[i]) && list->count > 1) {
+            conf_fault(faults,
+                       "capture.tunnels: \"none\" stands alone; leave it out, or the others");
+        }
+    }
+}
+
 struct settings *settings_load(const char *path, struct conf_faults *faults)
 {
     struct settings *s = calloc(1, sizeof *s);
@@ -415,6 +467,7 @@ struct settings *settings_load(const char *path, struct conf_faults *faults)
         bus_urls_check(&s->nats_urls, faults);
         check_urls(s, faults);
         parse_networks(s, faults);
+        parse_tunnels(s, faults);
     }
     if (faults->count > 0) {
         settings_free(s);
@@ -453,6 +506,7 @@ struct settings *settings_for_file(const char *path, struct err *e)
         result = err_set(e, ERR_CONFIG, "PICKET_CAPTURE_SOURCES is set; a file is read alone");
     } else {
         result = set_file_source(s, path, e);
+        parse_tunnels(s, &faults); /* the environment may set them; a fault shows as none */
     }
     conf_faults_done(&faults);
     if (result != 0) {
@@ -552,6 +606,7 @@ bool settings_adopt(struct settings *s, struct settings *fresh)
     }
     memcpy(s->local, fresh->local, sizeof s->local);
     s->local_count = fresh->local_count;
+    s->tunnels = fresh->tunnels;
     return waits;
 }
 
@@ -561,6 +616,7 @@ bool settings_engine_differs(const struct settings *from, const struct settings 
     return lists_differ(&from->capture_sources, &to->capture_sources) ||
            strcmp(from->capture_filter, to->capture_filter) != 0 ||
            from->capture_ring != to->capture_ring || from->capture_snaplen != to->capture_snaplen ||
+           from->tunnels != to->tunnels || from->capture_fragments != to->capture_fragments ||
            from->flow_max != to->flow_max || from->flow_half_open != to->flow_half_open ||
            from->flow_idle_tcp != to->flow_idle_tcp || from->flow_idle_udp != to->flow_idle_udp ||
            from->flow_idle_other != to->flow_idle_other ||

@@ -31,6 +31,9 @@ struct settings {
     int64_t capture_workers;
     int64_t capture_ring;
     int64_t capture_snaplen;
+    struct conf_list capture_tunnels;
+    unsigned tunnels; /* capture_tunnels as TUNNEL_BITs */
+    int64_t capture_fragments;
 
     int64_t memory_max;
     int64_t flow_max;

@@ -1,7 +1,7 @@
 /*
  * The way of a packet through the engine, from top to bottom:
  *
- *   on_packet: decode → fragments → flow → quality → DPI → records
+ *   on_packet: decode, tunnels and fragments → flow → quality → DPI → records
  *   on_due:    account, periodic and last records, by packet time
  *   turn:      a batch from each source, timers, questions, counters; then sleep on a quiet wire
  *
@@ -9,7 +9,6 @@
  */
 #include "agent/worker.h"
 
-#include "agent/decode/decode.h"
 #include "agent/decode/fragment.h"
 #include "agent/emit.h"
 #include "agent/flow/expire.h"
@@ -18,15 +17,10 @@
 #include "agent/worker_parts.h"
 #include "common/clock.h"
 
-#include <poll.h>
-#include <unistd.h>
-
 enum {
     BATCH = 64,         /* packets of one source before another gets its turn */
     DUE_PER_TICK = 256, /* flows that timers see to at once; the next packet sees to the rest */
-    QUIET_WAIT_MS = 250,
-    FEW_PACKETS = 5,   /* a client that is refused has not tried much oftener */
-    FILE_WAIT_MS = 10, /* a paced file is read in gulps of this length */
+    FEW_PACKETS = 5,    /* a client that is refused has not tried much oftener */
 };
 #define CLOCK_TICK_NS 50000000ull /* packet time between two looks at the timers */
 
@@ -130,34 +124,47 @@ static void advance(struct worker *w, uint64_t time_ns)
     }
 }
 
-static void on_packet(const struct packet_view *view, void *arg)
+static void take_packet(struct worker *w, const struct packet *p)
 {
-    struct worker *w = arg;
-    struct packet p = {.time_ns = view->time_ns};
-    if (decode_packet(view->link_type, view->bytes, view->caplen, view->len, &p) != DECODE_OK) {
-        worker_count_undecoded(w, view->len);
+    advance(w, p->time_ns);
+    if (p->unreachable && worker_owns(w, &p->about)) {
+        refuse_quoted(w, p);
+    }
+    if (!worker_owns(w, &p->ends)) {
         return;
     }
-    if (p.fragment) {
-        fragments_note(w->fragments, &p);
-    }
-    advance(w, p.time_ns);
-    if (p.unreachable && worker_owns(w, &p.about)) {
-        refuse_quoted(w, &p);
-    }
-    if (!worker_owns(w, &p.ends)) {
-        return;
-    }
-    worker_count(w, view->len);
+    worker_count(w, p->frames, p->frame_len);
+    w->fragments_shed += p->fragment ? p->frames : 0;
     enum flow_dir dir;
-    struct flow *f = flow_of(w, &p, &dir);
-    worker_count_direction(w, dir, view->len);
-    worker_look_for_names(w, &p);
+    struct flow *f = flow_of(w, p, &dir);
+    worker_count_direction(w, dir, p->frame_len);
+    worker_look_for_names(w, p);
     if (f == NULL) {
         return;
     }
-    if (worker_note(w, f, &p, dir)) {
+    if (worker_note(w, f, p, dir)) {
         flow_expiry_plan(w->expiry, f, w->clock_ns);
+    }
+}
+
+void worker_take_shed(struct worker *w, uint64_t now_ns)
+{
+    struct packet p;
+    while (fragments_give_up(w->fragments, now_ns, &p)) {
+        take_packet(w, &p);
+    }
+}
+
+static void on_packet(const struct packet_view *view, void *arg)
+{
+    struct worker *w = arg;
+    struct packet p;
+    enum worker_decoded decoded = worker_decode(w, view, &p);
+    if ((decoded & DECODED_PACKET) != 0) {
+        take_packet(w, &p);
+    }
+    if ((decoded & DECODED_FRAGMENT) != 0) {
+        worker_take_shed(w, w->clock_ns);
     }
 }
 
@@ -185,31 +192,10 @@ static void pass_time(struct worker *w, uint64_t wall_ns)
     }
 }
 
-/* Sleeps until a packet, a question, a paced file or a timer. */
-static void wait_for_work(struct worker *w, uint64_t wall_ns)
-{
-    struct pollfd fds[ENGINE_MAX_SOURCES + 1] = {{.fd = w->wake_fd, .events = POLLIN}};
-    unsigned count = 1;
-    int wait_ms = QUIET_WAIT_MS;
-    for (unsigned i = 0; i < w->source_count; i++) {
-        const struct source *s = w->sources[i].source;
-        if (s != NULL && s->fd >= 0) {
-            fds[count++] = (struct pollfd){.fd = s->fd, .events = POLLIN};
-        } else if (s != NULL) {
-            uint64_t ms = s->due_ns > wall_ns ? (s->due_ns - wall_ns) / NS_PER_MS + 1 : 0;
-            ms = ms < FILE_WAIT_MS ? FILE_WAIT_MS : ms;
-            wait_ms = ms < (uint64_t)wait_ms ? (int)ms : wait_ms;
-        }
-    }
-    if (poll(fds, count, wait_ms) > 0 && fds[0].revents != 0) {
-        uint64_t value;
-        (void)!read(w->wake_fd, &value, sizeof value); /* only empties it */
-    }
-}
-
 static bool read_all(struct worker *w, uint64_t wall_ns)
 {
     bool more = false;
+    worker_take_shed(w, w->clock_ns);
     for (unsigned i = 0; i < w->source_count; i++) {
         more |= read_source(w, i, wall_ns);
     }
@@ -236,7 +222,7 @@ void worker_run(struct worker *w)
         worker_publish(w, wall_ns);
         emit_wake(&w->emitter, wall_ns, !busy);
         if (!busy) {
-            wait_for_work(w, wall_ns);
+            worker_wait(w, wall_ns);
         }
     }
     bool drained = true;

@@ -7,6 +7,8 @@
 #include "agent/flow/parts.h"
 #include "agent/worker_parts.h"
 
+#include "common/tunnel.h"
+
 enum {
     PORT_SYSTEM_END = 1024, /* IANA: below are system ports */
     PORT_EPHEMERAL = 32768, /* from here on clients choose theirs (Linux; IANA: 49152) */
@@ -24,7 +26,7 @@ static struct packet packet_of(const struct collected *c, uint64_t now_ns)
                  .vlan = c->vlan,
                  .family = c->family,
                  .protocol = c->protocol,
-                 .observer = c->exporter},
+                 .origin = origin_of_exporter(c->exporter)},
         .src_mac = c->src_mac,
         .dst_mac = c->dst_mac,
     };

@@ -63,6 +63,7 @@ struct flow *worker_add_flow(struct worker *w, const struct flow_key *key)
 
 bool worker_finish(struct worker *w, unsigned limit)
 {
+    worker_take_shed(w, UINT64_MAX);
     for (; w->finish_at <= flow_table_span(w->table); w->finish_at++) {
         struct flow *f = flow_table_at(w->table, w->finish_at);
         if (f == NULL) {

@@ -3,6 +3,7 @@
 #include "agent/flow/parts.h"
 #include "common/clock.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 enum {
+    QUIET_WAIT_MS = 250,
+    FILE_WAIT_MS = 10, /* a paced file is read in gulps of this length */
     AWAIT_STEP_MS = 2,
     AWAIT_STEPS = 100, /* so often, then control counts as dead or dying */
 };
@@ -61,6 +64,7 @@ static void open_one(struct worker *w, const struct settings *s, unsigned index)
     struct err e = {0};
     struct source *source = source_open(word, &options, &e);
     w->sources[index].source = source;
+    w->sources[index].live = source != NULL && source->live;
     if (source == NULL) {
         note_failure(w, index, e.what);
         return;
@@ -105,6 +109,7 @@ struct worker *worker_new(const struct settings *settings, struct engine_link *l
     w->finish_at = 1;
     w->share = (struct share){.key = link->share_key, .index = index, .count = link->workers};
     w->last_id = index + 1 - (uint64_t)link->workers; /* so that the first is index + 1 */
+    w->tunnels = settings->tunnels;
     const struct flow_limits limits = limits_of(settings);
     const struct half_open_limits opening = {.unanswered = limits.unanswered,
                                              .account = limits.account};
@@ -116,7 +121,7 @@ struct worker *worker_new(const struct settings *settings, struct engine_link *l
         .max_states = (uint32_t)settings->dpi_max_states,
         .breadcrumb = &w->lane->stats->breadcrumb,
     };
-    if ((w->fragments = fragments_new(e)) == NULL ||
+    if ((w->fragments = fragments_new((size_t)settings->capture_fragments, e)) == NULL ||
         (w->table = flow_table_new((uint32_t)settings->flow_max, e)) == NULL ||
         (w->expiry = flow_expiry_new(&limits, w->table, e)) == NULL ||
         (w->openings = half_open_new((uint32_t)settings->flow_half_open, &opening, e)) == NULL ||
@@ -186,7 +191,7 @@ struct flow_key worker_key_of(const struct endpoints *ends, enum flow_dir dir)
         .vlan = ends->vlan,
         .family = ends->family,
         .protocol = ends->protocol,
-        .observer = ends->observer,
+        .origin = ends->origin,
     };
 }
 
@@ -280,6 +285,7 @@ void worker_publish(struct worker *w, uint64_t wall_ns)
     set64(&stats->packets, w->packets);
     set64(&stats->bytes, w->bytes);
     set64(&stats->undecoded, w->undecoded);
+    set64(&stats->fragments_shed, w->fragments_shed);
     set64(&stats->flows, flow_table_count(w->table) + half_open_count(w->openings));
     set64(&stats->flows_max, flow_table_max(w->table));
     set64(&stats->flows_refused, w->refused);
@@ -290,6 +296,27 @@ void worker_publish(struct worker *w, uint64_t wall_ns)
     set64(&stats->dpi_refused, dpi_refused(w->dpi));
     set64(&stats->clock_ns, w->clock_ns);
     publish_sources(w, ask_kernel);
+}
+
+void worker_wait(struct worker *w, uint64_t wall_ns)
+{
+    struct pollfd fds[ENGINE_MAX_SOURCES + 1] = {{.fd = w->wake_fd, .events = POLLIN}};
+    unsigned count = 1;
+    int wait_ms = QUIET_WAIT_MS;
+    for (unsigned i = 0; i < w->source_count; i++) {
+        const struct source *s = w->sources[i].source;
+        if (s != NULL && s->fd >= 0) {
+            fds[count++] = (struct pollfd){.fd = s->fd, .events = POLLIN};
+        } else if (s != NULL) {
+            uint64_t ms = s->due_ns > wall_ns ? (s->due_ns - wall_ns) / NS_PER_MS + 1 : 0;
+            ms = ms < FILE_WAIT_MS ? FILE_WAIT_MS : ms;
+            wait_ms = ms < (uint64_t)wait_ms ? (int)ms : wait_ms;
+        }
+    }
+    if (poll(fds, count, wait_ms) > 0 && fds[0].revents != 0) {
+        uint64_t value;
+        (void)!read(w->wake_fd, &value, sizeof value); /* only empties it */
+    }
 }
 
 bool worker_await_room(const struct worker *w)

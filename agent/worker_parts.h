@@ -27,6 +27,7 @@ struct worker_shed {
 /* One source and its sums; the lane's source_stats get them once a turn. */
 struct worker_source {
     struct source *source; /* NULL: not opened, ended or failed */
+    bool live;             /* an interface, of which this worker gets its share */
     uint64_t packets;
     uint64_t bytes[2];
     uint64_t dropped;
@@ -37,6 +38,7 @@ struct worker {
     int wake_fd;
     _Atomic bool stop; /* set by worker_stop, read by worker_run */
     /* The stages. */
+    unsigned tunnels; /* TUNNEL_BIT of those that are opened */
     struct fragments *fragments;
     struct flow_table *table;
     struct flow_expiry *expiry;
@@ -59,6 +61,7 @@ struct worker {
     uint64_t packets;
     uint64_t bytes;
     uint64_t undecoded;
+    uint64_t fragments_shed;
     uint64_t refused;
     struct worker_shed shed;
     uint64_t progress;
@@ -71,11 +74,11 @@ struct worker {
     struct worker_source sources[ENGINE_MAX_SOURCES];
 };
 
-static inline void worker_count(struct worker *w, uint32_t len)
+static inline void worker_count(struct worker *w, uint32_t packets, uint32_t len)
 {
-    w->packets++;
+    w->packets += packets;
     w->bytes += len;
-    w->sources[w->reading].packets++;
+    w->sources[w->reading].packets += packets;
 }
 
 static inline void worker_count_direction(struct worker *w, enum flow_dir dir, uint32_t len)
@@ -84,25 +87,39 @@ static inline void worker_count_direction(struct worker *w, enum flow_dir dir, u
 }
 
 /* Packets of a file that nobody can take for a flow are the first worker's. */
-static inline void worker_count_undecoded(struct worker *w, uint32_t len)
+static inline void worker_count_undecoded(struct worker *w, uint32_t packets, uint32_t len)
 {
-    if (w->sources[w->reading].source->live || w->share.index == 0) {
-        worker_count(w, len);
+    if (w->sources[w->reading].live || w->share.index == 0) {
+        worker_count(w, packets, len);
         worker_count_direction(w, DIR_C2S, len);
-        w->undecoded++;
+        w->undecoded += packets;
     }
 }
 
 /* Every worker reads a file as a whole, for the times in it, and takes what is its own. */
 static inline bool worker_owns(const struct worker *w, const struct endpoints *ends)
 {
-    return w->sources[w->reading].source->live || share_has(&w->share, ends);
+    return w->sources[w->reading].live || share_has(&w->share, ends);
 }
 
 static inline uint64_t worker_next_id(struct worker *w)
 {
     return w->last_id += w->share.count;
 }
+
+/* What a captured packet gave; bits. */
+enum worker_decoded {
+    DECODED_NOTHING = 0,
+    DECODED_PACKET = 1,   /* one to be taken in */
+    DECODED_FRAGMENT = 2, /* others may have been given up for it */
+};
+
+/* From captured bytes to the packet that counts: the one inside tunnels and fragments. */
+enum worker_decoded worker_decode(struct worker *w, const struct packet_view *view,
+                                  struct packet *p);
+
+/* Takes in the fragments that no datagram was made of by now_ns: they count all the same. */
+void worker_take_shed(struct worker *w, uint64_t now_ns);
 
 static inline void worker_look_for_names(struct worker *w, const struct packet *p)
 {
@@ -156,6 +173,8 @@ void worker_source_over(struct worker *w, unsigned index, enum source_state stat
  * times goes back with it.
  */
 uint64_t worker_begin_turn(struct worker *w);
+/* Sleeps until a packet, a question, a paced file or a timer. */
+void worker_wait(struct worker *w, uint64_t wall_ns);
 /* Writes all sums where control reads them; asks the kernel for its drops once a second. */
 void worker_publish(struct worker *w, uint64_t wall_ns);
 /*

@@ -15,7 +15,7 @@ struct flow_key {
     uint16_t vlan;        /* outermost VLAN id, 0 when untagged */
     uint8_t family;       /* enum addr_family */
     uint8_t protocol;     /* IANA protocol number */
-    uint16_t observer;    /* number of the exporter that told the flow; 0: captured. Not sent */
+    uint32_t origin;      /* whose addresses they are: see common/tunnel.h. Not sent */
 };
 
 enum { COMMUNITY_ID_SIZE = 32 };

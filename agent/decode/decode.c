@@ -1,9 +1,10 @@
-/* Ties the stages together: link, IP, transport. Called by the worker for every packet. */
+/* Ties the stages together: link, IP, transport, tunnels. Called for every packet. */
 #include "agent/decode/decode.h"
 
 enum decode_result decode_transport(struct reader *r, size_t wire_len, struct packet *p)
 {
     enum decode_result result = DECODE_OK;
+    const uint8_t *start = r->at;
     if (!p->later_fragment) {
         switch (p->ends.protocol) {
         case PROTO_TCP: result = decode_tcp(r, wire_len, p); break;
@@ -18,13 +19,34 @@ enum decode_result decode_transport(struct reader *r, size_t wire_len, struct pa
         default: break; /* a flow without ports */
         }
     }
+    if (p->fragment && result != DECODE_OK) {
+        *r = reader_of(start, (size_t)(r->end - start)); /* the rest is in the next one */
+        result = DECODE_OK;
+    }
     p->payload = r->at;
     p->payload_len = (uint32_t)reader_left(r);
     return result;
 }
 
-enum decode_result decode_packet(int link_type, const uint8_t *bytes, size_t caplen, size_t len,
-                                 struct packet *p)
+/* Opens envelopes as long as what is inside is sound. */
+static void open_tunnels(unsigned tunnels, struct packet *p)
+{
+    for (unsigned depth = 0; tunnels != 0 && depth < DECODE_MAX_TUNNELS; depth++) {
+        struct reader r;
+        struct packet inner;
+        if (!decode_tunnel(tunnels, p, &r, &inner)) {
+            return;
+        }
+        size_t unseen = p->ip_len - p->ip_captured;
+        if (decode_ip(&r, reader_left(&r) + unseen, &inner) != DECODE_OK) {
+            return;
+        }
+        *p = inner;
+    }
+}
+
+enum decode_result decode_packet(int link_type, unsigned tunnels, const uint8_t *bytes,
+                                 size_t caplen, size_t len, struct packet *p)
 {
     struct reader r = reader_of(bytes, caplen);
     uint16_t ethertype = 0;
@@ -36,5 +58,20 @@ enum decode_result decode_packet(int link_type, const uint8_t *bytes, size_t cap
     if (len < caplen) {
         len = caplen; /* a file may say less than it holds */
     }
-    return decode_ip(&r, len - passed, p);
+    result = decode_ip(&r, len - passed, p);
+    if (result == DECODE_OK) {
+        open_tunnels(tunnels, p);
+    }
+    return result;
+}
+
+enum decode_result decode_datagram(unsigned tunnels, const uint8_t *bytes, size_t len,
+                                   struct packet *p)
+{
+    struct reader r = reader_of(bytes, len);
+    enum decode_result result = decode_ip(&r, len, p);
+    if (result == DECODE_OK) {
+        open_tunnels(tunnels, p);
+    }
+    return result;
 }

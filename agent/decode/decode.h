@@ -4,18 +4,48 @@
 #include "agent/decode/packet.h"
 #include "common/reader.h"
 
+/* How deep envelopes may lie in each other; what is deeper counts as the innermost opened. */
+enum { DECODE_MAX_TUNNELS = 4 };
+
+/* The link types that decode_packet knows, for messages. */
+#define DECODE_LINK_NAMES                                                                          \
+    "Ethernet, raw IP, Linux cooked (SLL, SLL2), PPP, Cisco HDLC, BSD loopback (NULL, LOOP), "     \
+    "IEEE 802.11 (plain or with radiotap)"
+
 /*
  * Decodes one captured packet of the given link type (DLT number) into a zeroed p; len is its
- * length on the wire.
+ * length on the wire. VLAN tags, MPLS labels and PPPoE are passed; the tunnels whose TUNNEL_BIT is
+ * set in `tunnels` are opened, and p is then the packet inside. A fragment is not opened: see
+ * fragment.h.
  * On DECODE_OK every field but time_ns is set; otherwise p is not to be read, but for `ip`, its
  * lengths and the addresses once `ip` is set: then only what lies behind the IP header is unsound.
  */
-enum decode_result decode_packet(int link_type, const uint8_t *bytes, size_t caplen, size_t len,
-                                 struct packet *p);
+enum decode_result decode_packet(int link_type, unsigned tunnels, const uint8_t *bytes,
+                                 size_t caplen, size_t len, struct packet *p);
+/* The same of a datagram put together from fragments; p is the packet that holds its link and ends.
+ */
+enum decode_result decode_datagram(unsigned tunnels, const uint8_t *bytes, size_t len,
+                                   struct packet *p);
+bool decode_knows_link(int link_type);
+/*
+ * Looks whether p is an envelope of a kind whose bit is set: then `inner` holds all that its own
+ * link layer told, and r stands at its IP header. False: p stands for itself.
+ */
+bool decode_tunnel(unsigned tunnels, const struct packet *p, struct reader *r,
+                   struct packet *inner);
 
-/* The stages behind it, one a file; r stands at the stage's first byte. */
+/* The stages behind them, one a file; r stands at the stage's first byte. */
 enum decode_result decode_link(int link_type, struct reader *r, struct packet *p,
                                uint16_t *ethertype);
+enum decode_result decode_ethernet(struct reader *r, struct packet *p, uint16_t *ethertype);
+/* What stands behind an EtherType: tags, labels and PPPoE are passed, up to IP's own. */
+enum decode_result decode_ethertype(struct reader *r, struct packet *p, uint16_t *ethertype);
+enum decode_result decode_mpls(struct reader *r, struct packet *p, uint16_t *ethertype);
+enum decode_result decode_ppp(struct reader *r, uint16_t *ethertype);
+enum decode_result decode_wlan(struct reader *r, struct packet *p, uint16_t *ethertype);
+enum decode_result decode_radiotap(struct reader *r, struct packet *p, uint16_t *ethertype);
+/* Without a link header the first half byte tells the version of IP. */
+enum decode_result decode_version(const struct reader *r, uint16_t *ethertype);
 enum decode_result decode_ip(struct reader *r, size_t wire_len, struct packet *p);
 enum decode_result decode_transport(struct reader *r, size_t wire_len, struct packet *p);
 enum decode_result decode_tcp(struct reader *r, size_t wire_len, struct packet *p);

@@ -1,7 +1,10 @@
 /*
- * Ports for the later fragments of a datagram: only the first one carries them, so it leaves them
- * here for the rest. A small direct-mapped cache; what is not found any more (or came in the wrong
- * order) is counted on a flow without ports. Worker thread only.
+ * Datagrams put together again from their fragments (RFC 791 section 3.2, RFC 8200 section 4.5),
+ * in memory of a fixed size. Held fragments count when the datagram is whole, as one packet that
+ * tells how many it was; one that does not become whole in time, or is pushed out by newer ones,
+ * is given back for counting without its content. Fragments that overlap with other bytes than
+ * before are refused with all of their datagram (RFC 5722): what a receiver makes of them is
+ * anybody's guess. Worker thread only.
  */
 #pragma once
 
@@ -10,7 +13,30 @@
 
 struct fragments;
 
-struct fragments *fragments_new(struct err *e);
+enum fragment_result {
+    FRAGMENT_HELD,  /* counts later */
+    FRAGMENT_WHOLE, /* it was the last one that lacked */
+    FRAGMENT_ALONE, /* not put together: counts by itself, with ports where they are known */
+};
+
+/* A datagram as its sender made it: an IP packet. */
+struct datagram {
+    const uint8_t *bytes;
+    size_t len;
+};
+
+/* Memory for datagrams, used as they come; 0: none is put together. NULL and e on failure. */
+struct fragments *fragments_new(size_t bytes, struct err *e);
 void fragments_free(struct fragments *f);
-/* For a packet with `fragment` set: keeps its ports, or fills them in. */
-void fragments_note(struct fragments *f, struct packet *p);
+/*
+ * Takes a packet with `fragment` set. With FRAGMENT_WHOLE, whole is the datagram, good until the
+ * next is, and p has `fragment` cleared and tells in more_packets and more_bytes what the
+ * fragments took beyond it.
+ */
+enum fragment_result fragments_take(struct fragments *f, struct packet *p, struct datagram *whole);
+/*
+ * The next datagram that was given up by now_ns (UINT64_MAX: all that are left), as one packet
+ * without content. False when there is none. Call until then after each fragments_take, and now
+ * and then.
+ */
+bool fragments_give_up(struct fragments *f, uint64_t now_ns, struct packet *p);

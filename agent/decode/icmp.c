@@ -68,7 +68,8 @@ static void read_addr(struct reader *r, size_t size, struct addr *addr)
 /* The quoted packet up to its ports; IPv6 extension headers are not followed in quotes. */
 static void read_quoted(struct reader *r, struct packet *p)
 {
-    struct endpoints about = {.vlan = p->ends.vlan, .family = p->ends.family};
+    struct endpoints about = {
+        .vlan = p->ends.vlan, .family = p->ends.family, .origin = p->ends.origin};
     if (about.family == ADDR_IPV4) {
         size_t header = (size_t)(reader_u8(r) & 0x0f) * 4;
         reader_skip(r, 8);

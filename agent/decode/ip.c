@@ -9,6 +9,7 @@ enum {
     IPV4_MORE_FRAGMENTS = 0x2000,
     IPV4_OFFSET_MASK = 0x1fff,
     IPV6_HEADER = 40,
+    IPV6_NEXT_HEADER = 6, /* where it tells what follows */
     IPV6_OFFSET_MASK = 0xfff8,
     IPV6_MORE_FRAGMENTS = 0x0001,
     MAX_EXTENSION_HEADERS = 8, /* RFC 8200 names six, each once but one */
@@ -73,6 +74,9 @@ static enum decode_result decode_ipv4(struct reader *r, size_t wire_len, struct 
     p->ends.family = ADDR_IPV4;
     p->fragment = (fragment & (IPV4_MORE_FRAGMENTS | IPV4_OFFSET_MASK)) != 0;
     p->later_fragment = (fragment & IPV4_OFFSET_MASK) != 0;
+    p->more_fragments = (fragment & IPV4_MORE_FRAGMENTS) != 0;
+    p->fragment_at = (uint16_t)((fragment & IPV4_OFFSET_MASK) * 8);
+    p->fragment_head = (uint16_t)header;
     return decode_transport(r, total - header, p);
 }
 
@@ -101,6 +105,8 @@ static uint8_t pass_extension(struct reader *r, uint8_t kind, struct packet *p)
         p->fragment_id = reader_be32(r);
         p->fragment = (offset & (IPV6_OFFSET_MASK | IPV6_MORE_FRAGMENTS)) != 0;
         p->later_fragment = (offset & IPV6_OFFSET_MASK) != 0;
+        p->more_fragments = (offset & IPV6_MORE_FRAGMENTS) != 0;
+        p->fragment_at = (uint16_t)(offset & IPV6_OFFSET_MASK);
         return next;
     }
     size_t size = kind == EXT_AUTH ? (len + 2) * 4 : (len + 1) * 8;
@@ -111,14 +117,22 @@ static uint8_t pass_extension(struct reader *r, uint8_t kind, struct packet *p)
 static enum decode_result pass_extensions(struct reader *r, struct packet *p)
 {
     unsigned headers = 0;
+    size_t told_at = IPV6_NEXT_HEADER; /* which byte names the header in hand */
     while (is_extension(p->ends.protocol) && !p->later_fragment) {
         if (headers++ == MAX_EXTENSION_HEADERS) {
             return DECODE_DEEP;
         }
+        size_t at = (size_t)(r->at - p->ip);
+        bool splits = p->ends.protocol == EXT_FRAGMENT && !p->fragment;
         p->ends.protocol = pass_extension(r, p->ends.protocol, p);
         if (r->bad) {
             return DECODE_SHORT;
         }
+        if (splits) {
+            p->fragment_next = (uint16_t)told_at;
+            p->fragment_head = (uint16_t)(r->at - p->ip);
+        }
+        told_at = at;
     }
     return DECODE_OK;
 }

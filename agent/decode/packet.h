@@ -11,7 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMPV6 = 58, PROTO_SCTP = 132 };
+enum {
+    PROTO_ICMP = 1,
+    PROTO_IPV4_IN_IP = 4,
+    PROTO_TCP = 6,
+    PROTO_UDP = 17,
+    PROTO_IPV6_IN_IP = 41,
+    PROTO_GRE = 47,
+    PROTO_ICMPV6 = 58,
+    PROTO_SCTP = 132,
+};
 
 enum tcp_flag {
     TCP_FIN = 0x01,
@@ -28,7 +37,7 @@ enum decode_result {
     DECODE_LINK,      /* a link type that we do not know */
     DECODE_SHORT,     /* cut before the end of a header */
     DECODE_MALFORMED, /* a length or version that contradicts itself */
-    DECODE_DEEP,      /* more VLAN tags or extension headers than we follow */
+    DECODE_DEEP,      /* more VLAN tags, labels or extension headers than we follow */
 };
 
 /* Ends of a flow as one packet gives them, in the packet's own direction. */
@@ -37,10 +46,10 @@ struct endpoints {
     struct addr dst;
     uint16_t src_port; /* host order; ICMP: see decode/icmp.c */
     uint16_t dst_port;
-    uint16_t vlan;  /* outermost, 0 when untagged */
+    uint16_t vlan;  /* outermost, 0 when untagged; inside a tunnel, of the frame inside */
     uint8_t family; /* enum addr_family */
     uint8_t protocol;
-    uint16_t observer; /* number of the exporter that tells of it; 0: a packet of ours */
+    uint32_t origin; /* whose addresses they are: see common/tunnel.h */
 };
 
 struct tcp_segment {
@@ -60,6 +69,9 @@ struct tcp_segment {
 
 struct packet {
     uint64_t time_ns;
+    uint64_t began_ns;  /* a datagram put together: of its first fragment; else 0 */
+    uint32_t frames;    /* on the link that it stands for; the worker's */
+    uint32_t frame_len; /* bytes of all of them */
     struct endpoints ends;
     struct mac src_mac; /* zero when the link has none */
     struct mac dst_mac;
@@ -72,6 +84,13 @@ struct packet {
     bool fragment;          /* part of a fragmented datagram */
     bool later_fragment;    /* not its first part: carries no ports */
     uint32_t fragment_id;   /* IPv4: identification of any packet; IPv6: of a fragment, else 0 */
+    uint16_t fragment_at;   /* of a fragment: where its bytes belong in the datagram */
+    uint16_t fragment_head; /* of a fragment: bytes of headers from ip to its own bytes */
+    uint16_t fragment_next; /* IPv6: which of these bytes tells that a fragment header follows */
+    bool more_fragments;
+    uint16_t more_packets;  /* a datagram put together: fragments beyond the first… */
+    uint32_t more_bytes;    /* …and the bytes of their IP headers, not in ip_len */
+    uint32_t tunnel_told;   /* the id in the tunnel's header: VNI, TEID, key…; 0 none */
     bool asks;              /* ICMP: a request of a pair; the sender is the client */
     bool answers;           /* ICMP: an answer of a pair; the receiver is the client */
     bool unreachable;       /* ICMP: about is a packet that a port refused */

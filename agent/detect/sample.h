@@ -36,6 +36,7 @@ struct agent_sample {
     struct source_sample sources[SAMPLE_SOURCES_MAX];
     uint64_t packets, bytes;
     uint64_t undecoded;
+    uint64_t fragments_shed;               /* fragments that no datagram was made of */
     uint64_t flows, flows_max;             /* gauges */
     uint64_t table_dropped;                /* packets without a flow: the table was full */
     uint64_t openings_dropped;             /* unanswered SYNs without a record: too many */

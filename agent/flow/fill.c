@@ -2,6 +2,7 @@
 
 #include "agent/flow/parts.h"
 #include "agent/flow/quality.h"
+#include "common/tunnel.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,6 +67,8 @@ static void fill_known(const struct flow_table *t, const struct flow *f, const c
         r->packets[dir] = f->sum.packets[dir];
         r->tcp_flags[dir] = f->tcp_flags[dir];
     }
+    r->tunnel = origin_tunnel(f->key.origin);
+    r->tunnel_id = f->tunnel_id;
     r->handshake_client_us = f->handshake.client_us;
     r->handshake_server_us = f->handshake.server_us;
     r->risks = f->risks;
@@ -139,7 +142,7 @@ void flow_fill_account(const struct flow_table *t, struct flow *f, uint64_t now_
     }
     (void)copy_text(a->app, sizeof a->app,
                     flow_app(t, f)); /* names are short; a cut one still tells */
-    f->bps = rate_bps(told, now_ns - f->account_ns);
+    f->bps = (float)rate_bps(told, now_ns - f->account_ns);
     /* An exporter's record may hold more than one account can tell. */
     f->account_open = memcmp(&f->accounted, &f->sum, sizeof f->sum) != 0;
     f->account_begun = true;

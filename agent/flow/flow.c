@@ -33,12 +33,13 @@ void flow_begin(struct flow *f, uint64_t id, uint8_t source, const struct packet
     bool from_client = dir == DIR_C2S;
     f->id = id;
     f->source = source;
-    f->first_ns = p->time_ns;
+    f->first_ns = p->began_ns != 0 ? p->began_ns : p->time_ns;
     f->last_ns = p->time_ns;
     f->report_ns = p->time_ns;
     f->client_mac = from_client ? p->src_mac : p->dst_mac;
     f->server_mac = from_client ? p->dst_mac : p->src_mac;
     f->status = p->ends.protocol == PROTO_TCP && is_syn(p) ? FLOW_OPENING : FLOW_ACTIVE;
+    f->tunnel_id = p->tunnel_told;
     f->dns = p->ends.protocol == PROTO_UDP &&
              (p->ends.src_port == QOE_DNS_PORT || p->ends.dst_port == QOE_DNS_PORT);
     f->quality_class = p->ends.protocol == PROTO_TCP ? CLASS_WEB : f->dns ? CLASS_DNS : CLASS_NONE;
@@ -77,8 +78,9 @@ bool flow_note(struct flow *f, const struct packet *p, enum flow_dir dir)
 {
     bool open = f->account_open;
     uint64_t end_ns = f->end_ns;
-    f->sum.bytes[dir] += p->ip_len;
-    f->sum.packets[dir]++;
+    bool first = f->sum.packets[dir] == 0;
+    f->sum.bytes[dir] += p->ip_len + p->more_bytes;
+    f->sum.packets[dir] += 1u + p->more_packets;
     if (p->time_ns > f->last_ns) {
         f->last_ns = p->time_ns;
     }
@@ -86,7 +88,7 @@ bool flow_note(struct flow *f, const struct packet *p, enum flow_dir dir)
         f->account_open = true;
         f->account_ns = p->time_ns;
     }
-    if (f->sum.packets[dir] == 1) {
+    if (first) {
         learn_mac(f, p, dir);
     }
     if (p->ends.protocol == PROTO_TCP && !p->later_fragment) {
@@ -146,5 +148,5 @@ void flow_shift_back(struct flow *f, uint64_t by_ns)
 uint64_t flow_bps(const struct flow *f, uint64_t now_ns)
 {
     const uint64_t fresh_ns = 5000000000ull; /* two account periods and a little */
-    return now_ns > f->last_ns + fresh_ns ? 0 : f->bps;
+    return now_ns > f->last_ns + fresh_ns ? 0 : (uint64_t)f->bps;
 }

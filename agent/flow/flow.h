@@ -54,23 +54,23 @@ struct flow_exported {
 /* The first two cache lines are what every packet touches; the rest is for timers and records. */
 struct flow {
     struct flow_key key;
-    uint8_t status; /* enum flow_status */
-    uint8_t source; /* index of the capture source */
-    uint32_t tag;   /* of the table's slot */
-    uint32_t self;  /* own handle, FLOW_NONE in a free one */
-    uint32_t part;  /* handle of what `holds` says */
+    uint8_t status;         /* enum flow_status */
+    uint8_t source;         /* index of the capture source */
+    uint8_t tcp_flags[2];   /* OR of all seen */
+    uint32_t tag;           /* of the table's slot */
+    uint32_t self;          /* own handle, FLOW_NONE in a free one */
+    uint32_t part;          /* handle of what `holds` says */
+    uint8_t holds;          /* enum flow_part */
+    uint8_t quality_class;  /* enum quality_class */
+    uint8_t fin_seen;       /* bit per direction */
+    bool dns : 1;           /* quality is that of DNS over UDP */
+    bool account_open : 1;  /* bytes came since the last account record */
+    bool account_begun : 1; /* its first account record has left */
     struct flow_sum sum;
     uint64_t last_ns;
     uint64_t end_ns;     /* 0 while open */
     uint64_t account_ns; /* beginning of the open account period */
     struct dpi_flow dpi;
-    uint8_t tcp_flags[2];  /* OR of all seen */
-    uint8_t fin_seen;      /* bit per direction */
-    uint8_t holds;         /* enum flow_part */
-    uint8_t quality_class; /* enum quality_class */
-    bool dns;              /* quality is that of DNS over UDP */
-    bool account_open;     /* bytes came since the last account record */
-    bool account_begun;    /* its first account record has left */
     /* Touched by timers. */
     uint64_t due_ns; /* when expire looks at it next */
     uint32_t wheel_next;
@@ -90,7 +90,8 @@ struct flow {
     uint64_t id;
     uint64_t first_ns;
     uint64_t report_ns; /* last flow record, or the beginning */
-    uint64_t bps;       /* bits/s over the last account period */
+    float bps;          /* bits/s over the last account period; a rate needs no more digits */
+    uint32_t tunnel_id; /* as the first packet's tunnel told it */
     struct flow_sum reported;
     struct flow_sum accounted;
     uint64_t risks;

@@ -8,6 +8,7 @@
 #include "agent/decode/decode.h"
 #include "agent/flow/slots.h"
 #include "common/slab.h"
+#include "common/tunnel.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,9 +71,9 @@ bool half_open_fits(const struct packet *p)
     const uint8_t kinds = TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN;
     uint32_t ip_header = p->ends.family == ADDR_IPV4 ? IPV4_HEADER : IPV6_HEADER;
     return p->ends.protocol == PROTO_TCP && (p->tcp.flags & kinds) == TCP_SYN && p->tcp.len == 0 &&
-           !p->fragment && p->ip_captured == p->ip_len && p->ip_len <= HALF_OPEN_HEADER &&
-           p->payload_len == 0 && p->ip_len > ip_header &&
-           p->ip[p->ends.family == ADDR_IPV4 ? 9 : 6] == PROTO_TCP;
+           !p->fragment && p->tunnel_told == (p->ends.origin & ORIGIN_ID_MASK) &&
+           p->ip_captured == p->ip_len && p->ip_len <= HALF_OPEN_HEADER && p->payload_len == 0 &&
+           p->ip_len > ip_header && p->ip[p->ends.family == ADDR_IPV4 ? 9 : 6] == PROTO_TCP;
 }
 
 static uint16_t be16(const uint8_t *at)
@@ -97,7 +98,7 @@ static bool same_ends(const struct half_open *h, const struct endpoints *ends)
                  memcmp(src, ends->src.bytes, size) == 0 && memcmp(dst, ends->dst.bytes, size) == 0;
     bool back = be16(ports) == ends->dst_port && be16(ports + 2) == ends->src_port &&
                 memcmp(src, ends->dst.bytes, size) == 0 && memcmp(dst, ends->src.bytes, size) == 0;
-    return (forth || back) && ends->observer == 0;
+    return (forth || back) && h->origin == ends->origin;
 }
 
 struct half_open *half_open_find(const struct half_open_cache *c, uint32_t tag,
@@ -203,6 +204,7 @@ struct half_open *half_open_add(struct half_open_cache *c, uint32_t tag, const s
         .src_mac = p->src_mac,
         .dst_mac = p->dst_mac,
         .vlan = p->ends.vlan,
+        .origin = p->ends.origin,
         .header_len = (uint8_t)p->ip_len,
         .packets = 1,
     };
@@ -222,6 +224,8 @@ void half_open_packet(const struct half_open *h, struct packet *p)
     *p = (struct packet){.time_ns = h->first_ns, .src_mac = h->src_mac, .dst_mac = h->dst_mac};
     (void)decode_ip(&r, h->header_len, p); /* it was right before */
     p->ends.vlan = h->vlan;
+    p->ends.origin = h->origin;
+    p->tunnel_told = h->origin & ORIGIN_ID_MASK;
 }
 
 unsigned half_open_run(struct half_open_cache *c, uint64_t now_ns, unsigned budget, half_open_fn fn,

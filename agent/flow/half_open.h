@@ -28,7 +28,8 @@ struct half_open {
     uint8_t told;       /* of them, those in an account that has left */
     uint8_t known_told; /* as in struct flow */
     uint8_t known_rules;
-    uint32_t next; /* in the same slot of the wheel */
+    uint32_t next;   /* in the same slot of the wheel */
+    uint32_t origin; /* as in struct endpoints */
 };
 
 _Static_assert(sizeof(struct half_open) == 128, "two cache lines");
@@ -45,8 +46,10 @@ struct half_open_cache *half_open_new(uint32_t max, const struct half_open_limit
                                       struct err *e);
 void half_open_free(struct half_open_cache *c);
 
-/* True when the packet is a SYN that can be kept whole: no data, no more options than there is
- * room for. */
+/*
+ * True when the packet is a SYN that can be kept whole: no data, no more options than there is room
+ * for, out of no tunnel whose id its origin does not tell.
+ */
 bool half_open_fits(const struct packet *p);
 /* The attempt between these ends, in either direction; NULL when there is none. */
 struct half_open *half_open_find(const struct half_open_cache *c, uint32_t tag,

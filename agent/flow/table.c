@@ -18,10 +18,10 @@ struct pair {
     uint16_t vlan;
     uint8_t family;
     uint8_t protocol;
-    uint16_t observer;
+    uint32_t origin;
 };
 
-_Static_assert(sizeof(struct pair) == 42, "no padding in the hash input");
+_Static_assert(sizeof(struct pair) == 44, "no padding in the hash input");
 
 struct flow_table *flow_table_new(uint32_t max, struct err *e)
 {
@@ -73,7 +73,7 @@ uint32_t flow_table_tag(const struct flow_table *t, const struct endpoints *ends
         .vlan = ends->vlan,
         .family = ends->family,
         .protocol = ends->protocol,
-        .observer = ends->observer,
+        .origin = ends->origin,
     };
     return (uint32_t)XXH3_64bits_withSeed(&pair, sizeof pair, t->seed);
 }
@@ -81,7 +81,7 @@ uint32_t flow_table_tag(const struct flow_table *t, const struct endpoints *ends
 static bool same_flow(const struct flow_key *key, const struct endpoints *ends, enum flow_dir *dir)
 {
     if (key->vlan != ends->vlan || key->protocol != ends->protocol || key->family != ends->family ||
-        key->observer != ends->observer) {
+        key->origin != ends->origin) {
         return false;
     }
     if (key->client_port == ends->src_port && key->server_port == ends->dst_port &&
@@ -122,7 +122,7 @@ struct flow *flow_table_add(struct flow_table *t, const struct flow_key *key)
         .vlan = key->vlan,
         .family = key->family,
         .protocol = key->protocol,
-        .observer = key->observer,
+        .origin = key->origin,
     };
     struct flow *f = slab_at(&t->flows, handle);
     memset(f, 0, sizeof *f);

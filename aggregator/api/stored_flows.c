@@ -2,6 +2,7 @@
 #include "aggregator/api/shape.h"
 #include "aggregator/api/stored_inner.h"
 
+#include "common/tunnel.h"
 #include "common/wire/fields.h"
 #include "common/wire/quality_row.h"
 
@@ -93,9 +94,13 @@ static const char flows_with[] =
     "), last AS ("
     " SELECT DISTINCT ON (epoch, flow_id) epoch, flow_id, client, client_port, server,"
     " server_port, vlan, protocol_l4, protocol, app, category, host, info, status, source,"
-    " quality_class, quality_profile, host(exporter) AS exporter, input_if, output_if, sampling"
+    " quality_class, quality_profile, host(exporter) AS exporter, input_if, output_if, sampling,"
+    " tunnel, tunnel_id, client_country, client_asn, client_as, server_country, server_asn,"
+    " server_as"
     " FROM r ORDER BY epoch, flow_id, last_at DESC, seq DESC"
-    "), c2s AS ("
+    ")";
+static const char flows_select[] =
+    ", c2s AS ("
     " SELECT DISTINCT ON (epoch, flow_id) epoch, flow_id, worst_c2s AS worst,"
     " reason_c2s AS reason, blame_c2s AS blame, reason_value_c2s AS value, reason_of_c2s AS of"
     " FROM r WHERE score_c2s IS NOT NULL ORDER BY epoch, flow_id, worst_c2s, seq"
@@ -103,8 +108,7 @@ static const char flows_with[] =
     " SELECT DISTINCT ON (epoch, flow_id) epoch, flow_id, worst_s2c AS worst,"
     " reason_s2c AS reason, blame_s2c AS blame, reason_value_s2c AS value, reason_of_s2c AS of"
     " FROM r WHERE score_s2c IS NOT NULL ORDER BY epoch, flow_id, worst_s2c, seq"
-    ")";
-static const char flows_select[] =
+    ")"
     " SELECT flow_id, first_ms, last_ms, host(client), client_port, host(server), server_port,"
     " vlan, protocol_l4, protocol, app, category, host, info, status, source,"
     " bytes_c2s, bytes_s2c, packets_c2s, packets_s2c,"
@@ -118,7 +122,8 @@ static const char flows_select[] =
     " rtt_client, rtt_client_min, rtt_client_var, rtt_client_samples,"
     " rtt_server, rtt_server_min, rtt_server_var, rtt_server_samples,"
     " dns_questions, dns_failed, dns_unanswered, dns_answer,"
-    " exporter, input_if, output_if, sampling, count(*) OVER ()"
+    " exporter, input_if, output_if, sampling, tunnel, tunnel_id, client_country, client_asn,"
+    " client_as, server_country, server_asn, server_as, count(*) OVER ()"
     " FROM sums"
     " JOIN last USING (epoch, flow_id)"
     " LEFT JOIN c2s USING (epoch, flow_id)"
@@ -162,7 +167,11 @@ enum flow_column {
     F_INPUT_IF,
     F_OUTPUT_IF,
     F_SAMPLING,
-    F_TOTAL,
+    F_TUNNEL, /* null, as the next: in none */
+    F_TUNNEL_ID,
+    F_CLIENT_PLACE,                      /* country, AS number, AS name; null what is not known */
+    F_SERVER_PLACE = F_CLIENT_PLACE + 3, /* likewise */
+    F_TOTAL = F_SERVER_PLACE + 3,
 };
 
 static const struct stored_column flow_columns[] = {
@@ -394,6 +403,30 @@ static void set_exporter(json_t *row, const struct cells *c)
     set(row, "sampling", number_at(c, F_SAMPLING));
 }
 
+/* Three members; what is not known is left out. */
+static void set_place(json_t *row, const char *side, const struct cells *c, unsigned column)
+{
+    static const char *const names[] = {"country", "asn", "as"};
+    for (unsigned i = 0; i < 3; i++) {
+        char key[32]; /* of our own short names */
+        (void)snprintf(key, sizeof key, "%s_%s", side, names[i]);
+        if (!pg_is_null(c->rows, c->row, column + i)) {
+            set(row, key, i == 1 ? number_at(c, column + i) : text_at(c, column + i));
+        }
+    }
+}
+
+static void set_origin(json_t *row, const struct cells *c)
+{
+    if (!pg_is_null(c->rows, c->row, F_TUNNEL)) {
+        unsigned kind = (unsigned)pg_i64(c->rows, c->row, F_TUNNEL);
+        set(row, "tunnel", json_string(tunnel_name(kind)));
+        set(row, "tunnel_id", number_at(c, F_TUNNEL_ID));
+    }
+    set_place(row, "client", c, F_CLIENT_PLACE);
+    set_place(row, "server", c, F_SERVER_PLACE);
+}
+
 static json_t *shape_flow(const struct cells *c)
 {
     struct flow_record record = {0};
@@ -401,6 +434,7 @@ static json_t *shape_flow(const struct cells *c)
     set_identity(row, c);
     set_sums(row, "bytes", c, F_BYTES);
     set_sums(row, "packets", c, F_PACKETS);
+    set_origin(row, c);
     if (pg_i64(c->rows, c->row, F_TRANSPORT) == IPPROTO_TCP) {
         set_sums(row, "retransmitted", c, F_RETRANSMITTED);
         set_sums(row, "out_of_order", c, F_OUT_OF_ORDER);

@@ -125,6 +125,15 @@ void copy_text(struct copy *c, const char *text)
     copy_put(c, text, len);
 }
 
+void copy_text_or_null(struct copy *c, const char *text)
+{
+    if (text[0] == '\0') {
+        copy_null(c);
+        return;
+    }
+    copy_text(c, text);
+}
+
 void copy_time(struct copy *c, uint64_t wall_ns)
 {
     int64_t us = (int64_t)(wall_ns / NS_PER_US) - epoch_us;

@@ -33,6 +33,8 @@ void copy_i64(struct copy *c, uint64_t value);
 /* NULL for 0. */
 void copy_i64_or_null(struct copy *c, uint64_t value);
 void copy_text(struct copy *c, const char *text);
+/* NULL for "". */
+void copy_text_or_null(struct copy *c, const char *text);
 /* A wall time in nanoseconds as timestamptz. */
 void copy_time(struct copy *c, uint64_t wall_ns);
 void copy_inet(struct copy *c, enum addr_family family, const struct addr *addr);

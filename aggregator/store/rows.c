@@ -3,6 +3,7 @@
 
 #include "aggregator/store/assets.h"
 #include "aggregator/store/rows_quality.h"
+#include "common/tunnel.h"
 #include "common/wire/counters.h"
 #include "common/wire/flows.h"
 
@@ -17,7 +18,9 @@ static const char *const copy_sql[ROW_TABLES] = {
                   " retransmitted_c2s, retransmitted_s2c, out_of_order_c2s, out_of_order_s2c,"
                   " tcp_flags_c2s, tcp_flags_s2c, handshake_client_us, handshake_server_us, risks,"
                   " client_mac, server_mac, source, protocol, app, category, host,"
-                  " info, " ROWS_QUALITY_SQL ", exporter, input_if, output_if, sampling)"
+                  " info, " ROWS_QUALITY_SQL ", exporter, input_if, output_if, sampling,"
+                  " tunnel, tunnel_id, client_country, client_asn, client_as, server_country,"
+                  " server_asn, server_as)"
                   " FROM STDIN (FORMAT binary)",
     [ROWS_TOTAL] = "COPY counter_total (instance_id, epoch, seq, start_at, seconds, bytes_in,"
                    " bytes_out, packets, dropped, flows, hosts) FROM STDIN (FORMAT binary)",
@@ -38,7 +41,7 @@ static const char *const copy_sql[ROW_TABLES] = {
 };
 
 enum {
-    FLOW_COLUMNS = 41 + ROWS_QUALITY_COLUMNS,
+    FLOW_COLUMNS = 49 + ROWS_QUALITY_COLUMNS,
     TOTAL_COLUMNS = 11,
     INTERFACE_COLUMNS = 11,
     APP_COLUMNS = 10,
@@ -105,6 +108,26 @@ static void flow_exporter(struct copy *c, const struct flow_record *r)
     copy_i32(c, (int32_t)(r->sampling & INT32_MAX));
 }
 
+static void flow_place(struct copy *c, const struct geo_place *p)
+{
+    copy_text_or_null(c, p->country);
+    copy_i64_or_null(c, p->asn);
+    copy_text_or_null(c, p->as_org);
+}
+
+static void flow_origin(struct copy *c, const struct flow_record *r)
+{
+    if (r->tunnel == TUNNEL_NONE) {
+        copy_null(c);
+        copy_null(c);
+    } else {
+        copy_i16(c, r->tunnel);
+        copy_i64(c, r->tunnel_id);
+    }
+    flow_place(c, &r->place[SIDE_CLIENT]);
+    flow_place(c, &r->place[SIDE_SERVER]);
+}
+
 static int add_flow(struct rows *rows, const struct batch_record *record, struct err *e)
 {
     struct flow_record r;
@@ -125,6 +148,7 @@ static int add_flow(struct rows *rows, const struct batch_record *record, struct
     copy_text(c, r.info);
     rows_quality_copy(c, &r);
     flow_exporter(c, &r);
+    flow_origin(c, &r);
     return 0;
 }
 

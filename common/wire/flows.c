@@ -1,10 +1,11 @@
 /*
- * The packed form of a flow record. Schema 3, little-endian, in the order written below;
+ * The packed form of a flow record. Schema 5, little-endian, in the order written below;
  * docs/wire.md lists it. A later schema only adds fields at the end, which older readers skip.
  */
 #include "common/wire/flows.h"
 
 #include "common/reader.h"
+#include "common/tunnel.h"
 #include "common/wire/text.h"
 #include "common/writer.h"
 
@@ -259,6 +260,31 @@ static void unjudged_read(struct reader *in, struct flow_record *r)
     }
 }
 
+/* Schema 5: a tunnel's kind, and only with one its id; then both places. */
+static void origin_write(struct writer *w, const struct flow_record *r)
+{
+    writer_u8(w, r->tunnel);
+    if (r->tunnel != TUNNEL_NONE) {
+        writer_le32(w, r->tunnel_id);
+    }
+    geo_place_write(w, &r->place[SIDE_CLIENT]);
+    geo_place_write(w, &r->place[SIDE_SERVER]);
+}
+
+/* Records of schema 4 end before it. */
+static void origin_read(struct reader *in, struct flow_record *r)
+{
+    if (reader_left(in) == 0) {
+        return;
+    }
+    r->tunnel = reader_u8(in);
+    if (r->tunnel != TUNNEL_NONE) {
+        r->tunnel_id = reader_le32(in);
+    }
+    geo_place_read(in, &r->place[SIDE_CLIENT]);
+    geo_place_read(in, &r->place[SIDE_SERVER]);
+}
+
 size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size)
 {
     struct writer w = writer_of(buf, size);
@@ -285,6 +311,7 @@ size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size)
     quality_write(&w, r);
     exporter_write(&w, r);
     unjudged_write(&w, r);
+    origin_write(&w, r);
     return w.full ? 0 : writer_len(&w);
 }
 
@@ -314,6 +341,9 @@ static int record_check(const struct flow_record *r, struct err *e)
                     r->exporter_family == ADDR_IPV6;
     if (!exporter) {
         return err_set(e, ERR_PARSE, "exporter of address family %u", r->exporter_family);
+    }
+    if (r->tunnel >= TUNNEL_END) {
+        return err_set(e, ERR_PARSE, "flow of tunnel kind %u", r->tunnel);
     }
     if (r->first_ns > r->last_ns || r->last_ns > INT64_MAX) {
         return err_set(e, ERR_PARSE, "flow times out of range");
@@ -364,6 +394,7 @@ int flow_record_unpack(const void *bytes, size_t len, struct flow_record *r, str
     }
     exporter_read(&in, r);
     unjudged_read(&in, r);
+    origin_read(&in, r);
     if (in.bad) {
         return err_set(e, ERR_PARSE, "a flow record is cut short or holds unclean text");
     }

@@ -1,19 +1,20 @@
 /*
  * A flow record: what happened on one flow since its last record (deltas, so sums are right),
  * with what is known of it as a whole. The engine fills it, the spool keeps it packed, the
- * aggregator stores it. Stream "flow", schema 4.
+ * aggregator stores it. Stream "flow", schema 5.
  */
 #pragma once
 
 #include "common/err.h"
 #include "common/flow_key.h"
+#include "common/wire/geo_place.h"
 #include "common/wire/quality.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FLOW_SCHEMA = 4, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_SIZE = 32 };
+enum { FLOW_SCHEMA = 5, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_SIZE = 32 };
 
 /* Index of everything that is counted per direction. */
 enum flow_dir { DIR_C2S = 0, DIR_S2C = 1 };
@@ -101,13 +102,17 @@ struct flow_record {
     uint32_t input_if; /* SNMP ifIndex where the client's packets came in; 0 unknown */
     uint32_t output_if;
     uint32_t sampling; /* one packet in so many was looked at; counts are scaled by it */
+    /* Schema 5. Of a flow that came out of a tunnel: the innermost one that names a network. */
+    uint8_t tunnel;            /* enum tunnel_kind */
+    uint32_t tunnel_id;        /* VNI, key, session; TEID of the first packet; 0 none */
+    struct geo_place place[2]; /* by side, as the agent's databases say */
 };
 
 /* Adds the quality of an earlier record of the flow to a later one's; scores by their segments. */
 void flow_record_add_quality(const struct flow_record *earlier, struct flow_record *later);
 
 /* Packs into buf; returns bytes used, or 0 when size is too small (FLOW_PACKED_MAX suffices). */
-enum { FLOW_PACKED_MAX = 1024 };
+enum { FLOW_PACKED_MAX = 1280 };
 size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size);
 /* Reads one record; unknown trailing bytes are skipped, every field is checked. 0 or -1. */
 int flow_record_unpack(const void *bytes, size_t len, struct flow_record *r, struct err *e);

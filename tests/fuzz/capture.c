@@ -14,7 +14,7 @@ static void on_packet(const struct packet_view *view, void *arg)
     unsigned *decoded = arg;
     FUZZ_CHECK(view->caplen == 0 || view->bytes != NULL);
     *decoded +=
-        decode_packet(view->link_type, view->bytes, view->caplen, view->len, &p) == DECODE_OK;
+        decode_packet(view->link_type, ~0u, view->bytes, view->caplen, view->len, &p) == DECODE_OK;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)

@@ -155,3 +155,155 @@ def client_hello(name, random=bytes(range(32))):
             + struct.pack(">H", len(sni) + len(groups)) + sni + groups)
     handshake = b"\x01" + struct.pack(">I", len(body))[1:] + body
     return b"\x16\x03\x01" + struct.pack(">H", len(handshake)) + handshake
+
+
+# ---- tunnels: each takes an Ethernet frame with IPv4 or IPv6 in it and gives one ----
+
+OUTER = ("192.0.2.1", "192.0.2.2")
+
+
+def outer(protocol, payload, back=False):
+    """What the tunnel's two ends say to each other; `back` is from the second to the first."""
+    source, target = OUTER[::-1] if back else OUTER
+    return ethernet(ipv4(source, target, protocol, payload), b"\x02\0\0\0\1\x01", b"\x02\0\0\0\1\x02")
+
+
+def outer_udp(sport, dport, payload, back=False):
+    return outer(17, struct.pack(">HHHH", sport, dport, 8 + len(payload), 0) + payload, back)
+
+
+def ethertype(frame):
+    return struct.unpack(">H", frame[12:14])[0]
+
+
+def ipip(frame, back=False):
+    return outer(4 if ethertype(frame) == 0x0800 else 41, frame[14:], back)
+
+
+def ip_in_ip6(frame, back=False):
+    source, target = ("2001:db8:f::1", "2001:db8:f::2")[::-1 if back else 1]
+    return ethernet6(ipv6(source, target, 4 if ethertype(frame) == 0x0800 else 41, frame[14:]))
+
+
+def gre(frame, back=False, key=None, sequence=None, checked=False):
+    flags = (0x8000 if checked else 0) | (0x2000 if key is not None else 0) | (
+        0x1000 if sequence is not None else 0)
+    head = struct.pack(">HH", flags, ethertype(frame)) + (b"\0" * 4 if checked else b"")
+    head += struct.pack(">I", key) if key is not None else b""
+    head += struct.pack(">I", sequence) if sequence is not None else b""
+    return outer(47, head + frame[14:], back)
+
+
+def gre_ethernet(frame, back=False, key=None):
+    head = struct.pack(">HH", 0x2000 if key is not None else 0, 0x6558)
+    head += struct.pack(">I", key) if key is not None else b""
+    return outer(47, head + frame, back)
+
+
+def pptp(frame, back=False):
+    payload = b"\xff\x03\0\x21" + frame[14:]
+    return outer(47, struct.pack(">HHHHII", 0x3081, 0x880B, len(payload), 7 + back, 1, 1)
+                 + payload, back)
+
+
+def erspan(frame, kind, back=False, session=77):
+    if kind == 1:
+        return outer(47, struct.pack(">HH", 0, 0x88BE) + frame, back)
+    head = struct.pack(">HHI", 0x1000, 0x88BE if kind == 2 else 0x22EB, 5)
+    if kind == 2:
+        return outer(47, head + struct.pack(">HHI", 0x1000 | 42, session, 3) + frame, back)
+    return outer(47, head + struct.pack(">HHIHH", 0x2000 | 42, session, 9, 0, 1) + bytes(8) + frame,
+                 back)
+
+
+def vxlan(frame, back=False, vni=5001, port=4789):
+    return outer_udp(50000 + back, port, struct.pack(">II", 0x08000000, vni << 8) + frame, back)
+
+
+def geneve(frame, back=False, vni=6001, options=b"\1\2\x80\1abcd"):
+    head = struct.pack(">BBHI", len(options) // 4, 0, 0x6558, vni << 8)
+    return outer_udp(50100 + back, 6081, head + options + frame, back)
+
+
+def gtpu(frame, back=False, teid=0x11223344, extensions=()):
+    """Its TEID differs by direction, as in real networks. Extensions are (type, bytes)."""
+    more = b""
+    if extensions:
+        more = struct.pack(">HB", 9, 0)
+        for kind, content in extensions:
+            more += bytes([kind, (len(content) + 2) // 4]) + content
+        more += b"\0"
+    payload = more + frame[14:]
+    head = struct.pack(">BBHI", 0x34 if extensions else 0x30, 255, len(payload), teid + back)
+    return outer_udp(2152, 2152, head + payload, back)
+
+
+def wlan(frame, back=False):
+    """The frame as an 802.11 QoS data frame: from a station, or back to it."""
+    bssid, snap = b"\x02\0\0\0\2\x09", b"\xaa\xaa\x03\0\0\0"
+    if back:
+        addresses, flags = frame[0:6] + bssid + frame[6:12], 0x02
+    else:
+        addresses, flags = bssid + frame[6:12] + frame[0:6], 0x01
+    return (bytes([0x88, flags]) + b"\0\0" + addresses + b"\x10\0" + b"\0\0" + snap + frame[12:])
+
+
+def capwap(frame, back=False, swapped=True):
+    """Most access points turn the two bytes of frame control round."""
+    air = wlan(frame, back)
+    air = air[1::-1] + air[2:] if swapped else air
+    payload = struct.pack(">BBHI", 0, 2 << 3, 0x0300, 0) + air
+    return outer_udp(5247 if back else 12380, 12380 if back else 5247, payload, back)
+
+
+def l2tp(frame, back=False):
+    payload = struct.pack(">HHHH", 0x4002, 8 + 4 + len(frame) - 14, 3 + back, 4 + back)
+    payload += b"\xff\x03\0\x21" + frame[14:]
+    return outer_udp(1701, 1701, payload, back)
+
+
+def pppoe(frame, back=False, session=0x1234):
+    """Protocol of one byte, as some ends agree on."""
+    return frame[:12] + struct.pack(">HHHH", 0x8864, 0x1100, session, 1 + len(frame) - 14) + (
+        b"\x21" if ethertype(frame) == 0x0800 else b"\x57") + frame[14:]
+
+
+def mpls(frame, back=False):
+    return frame[:12] + struct.pack(">HII", 0x8847, (100 + back) << 12 | 64, 200 << 12 | 0x140
+                                    ) + frame[14:]
+
+
+def pseudowire(frame, back=False, control=True):
+    head = b"\x02\0\0\0\3\x02\x02\0\0\0\3\x01" + struct.pack(">HI", 0x8847, (300 + back) << 12 | 0x140)
+    return head + (b"\0\0\0\1" if control else b"") + frame
+
+
+def fragments6(frame, size, ident=9):
+    """An Ethernet frame with IPv6 cut into fragments of `size` payload bytes (a multiple of 8)."""
+    head, following, payload = frame[14:54], frame[20], frame[54:]
+    cut = []
+    for at in range(0, len(payload), size):
+        piece = payload[at:at + size]
+        more = at + size < len(payload)
+        new = head[:4] + struct.pack(">HB", 8 + len(piece), 44) + head[7:]
+        cut.append(frame[:14] + new + struct.pack(">BBHI", following, 0, at | more, ident) + piece)
+    return cut
+
+
+def write_pcapng(path, interfaces, packets):
+    """A pcapng file. Interfaces are (link type, decimals of a second); packets are
+    (interface, time, frame) in the order of the file."""
+    def block(kind, body):
+        body += b"\0" * (-len(body) % 4)
+        size = struct.pack("<I", 12 + len(body))
+        return struct.pack("<I", kind) + size + body + size
+
+    with open(path, "wb") as out:
+        out.write(block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)))
+        for link, decimals in interfaces:
+            out.write(block(1, struct.pack("<HHI", link, 0, 262144)
+                            + struct.pack("<HHB3xHH", 9, 1, decimals, 0, 0)))
+        for interface, at, frame in packets:
+            ticks = round(at * 10 ** interfaces[interface][1])
+            out.write(block(6, struct.pack("<IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF,
+                                           len(frame), len(frame)) + frame))

@@ -1809,6 +1809,31 @@ export interface components {
             output_if?: number | null;
             /** @description One packet in so many was looked at; 1 is all. */
             sampling?: number;
+            /**
+             * @description What the flow came out of, left out when it was in no tunnel: the innermost that names a
+             *     network, else the innermost. Addresses, ports and counts are those inside.
+             *
+             * @enum {string}
+             */
+            tunnel?: "ipip" | "gre" | "erspan" | "vxlan" | "geneve" | "gtpu" | "capwap" | "l2tp" | "pppoe";
+            /**
+             * Format: int64
+             * @description VNI, key or session; of gtpu and l2tp, whose ids differ by direction, that of the first packet.
+             */
+            tunnel_id?: number;
+            /** @description ISO 3166-1 alpha-2; left out, like the next five, when it is not known. */
+            client_country?: string;
+            /**
+             * Format: int64
+             * @description Number of the autonomous system.
+             */
+            client_asn?: number;
+            /** @description Who runs it. */
+            client_as?: string;
+            server_country?: string;
+            /** Format: int64 */
+            server_asn?: number;
+            server_as?: string;
         };
         /**
          * @description Excellent from 80, good from 60, fair from 31; none: too little was seen to say.

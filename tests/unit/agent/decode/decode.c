@@ -17,7 +17,7 @@ enum { IPV4 = 0x0800, IPV6 = 0x86dd, VLAN = 0x8100, QINQ = 0x88a8, ARP = 0x0806,
 static enum decode_result decode(int link, const struct frame *f, struct packet *p)
 {
     *p = (struct packet){0};
-    return decode_packet(link, f->bytes, f->len, f->len, p);
+    return decode_packet(link, 0, f->bytes, f->len, f->len, p);
 }
 
 static void an_ethernet_tcp_segment_is_read_whole(void **state)
@@ -364,7 +364,7 @@ static void a_packet_cut_anywhere_is_an_error_not_a_crash(void **state)
         struct packet p = {0};
         uint8_t *exact = malloc(len == 0 ? 1 : len); /* so that a sanitizer sees any over-read */
         memcpy(exact, f.bytes, len);
-        enum decode_result result = decode_packet(ETHERNET, exact, len, f.len, &p);
+        enum decode_result result = decode_packet(ETHERNET, 0, exact, len, f.len, &p);
         assert_int_equal(result, len < headers ? DECODE_SHORT : DECODE_OK);
         free(exact);
     }
@@ -422,7 +422,7 @@ static void a_snapped_packet_keeps_its_length_on_the_wire(void **state)
     frame_ethernet(&f, IPV4);
     frame_ipv4(&f, PROTO_TCP, 20 + 1000, 0);
     frame_tcp(&f, 1, 2, 0, 0, TCP_ACK, 1000);
-    assert_int_equal(decode_packet(ETHERNET, f.bytes, 14 + 40 + 60, f.len, &p), DECODE_OK);
+    assert_int_equal(decode_packet(ETHERNET, 0, f.bytes, 14 + 40 + 60, f.len, &p), DECODE_OK);
     assert_int_equal(p.ip_len, 1040);
     assert_int_equal(p.ip_captured, 100);
     assert_int_equal(p.tcp.len, 1000);

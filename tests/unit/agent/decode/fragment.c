@@ -1,5 +1,8 @@
-/* Unit tests of agent/decode/fragment. */
+/* Unit tests of agent/decode/fragment: what is put together, what is given up, and what is kept. */
 #include "agent/decode/fragment.h"
+
+#include "agent/decode/decode.h"
+#include "tests/unit/agent/packets.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,63 +13,218 @@
 
 #define SECOND 1000000000ull
 
-static struct packet fragment(uint32_t id, bool later, uint64_t at_ns)
+enum { RAW = 101, MEMORY = 1 << 20, MORE = 0x2000, PIECE = 24 };
+
+/*
+ * One fragment of a UDP datagram of `total` bytes, decoded: bytes `at` to `at + len` of it, each
+ * byte its own place. ident tells the datagrams apart.
+ */
+static struct packet piece(struct frame *f, unsigned ident, size_t at, size_t len, size_t total)
 {
-    return (struct packet){
-        .time_ns = at_ns,
-        .ends = {.family = ADDR_IPV4,
-                 .protocol = PROTO_UDP,
-                 .src_port = later ? 0 : 53,
-                 .dst_port = later ? 0 : 4000},
-        .fragment = true,
-        .later_fragment = later,
-        .fragment_id = id,
-    };
+    struct packet p = {0};
+    *f = (struct frame){0};
+    frame_ipv4(f, PROTO_UDP, len, (unsigned)(at / 8) | (at + len < total ? MORE : 0));
+    frame_set_be16(f, 4, ident);
+    struct frame whole = {0};
+    frame_udp(&whole, 5000, 53, 0);
+    frame_set_be16(&whole, 4, total & 0xffff);
+    for (size_t i = at; i < at + len; i++) {
+        frame_u8(f, i < 8 ? whole.bytes[i] : (unsigned)i & 0xff);
+    }
+    assert_int_equal(decode_packet(RAW, 0, f->bytes, f->len, f->len, &p), DECODE_OK);
+    assert_true(p.fragment);
+    p.frames = 1;
+    p.frame_len = p.ip_len + 14;
+    return p;
 }
 
-static void a_later_fragment_gets_the_ports_of_the_first(void **state)
+static void check_whole(const struct datagram *whole, size_t total)
+{
+    struct packet p = {0};
+    assert_int_equal(whole->len, 20 + total);
+    assert_int_equal(decode_datagram(0, whole->bytes, whole->len, &p), DECODE_OK);
+    assert_false(p.fragment);
+    assert_int_equal(p.ends.src_port, 5000);
+    assert_int_equal(p.ends.dst_port, 53);
+    assert_int_equal(p.payload_len, total - 8);
+    for (size_t i = 8; i < total; i++) {
+        assert_int_equal(whole->bytes[20 + i], i & 0xff);
+    }
+}
+
+static void fragments_in_any_order_make_the_datagram(void **state)
 {
     (void)state;
-    struct fragments *f = fragments_new(NULL);
-    struct packet first = fragment(9, false, SECOND);
-    struct packet later = fragment(9, true, 2 * SECOND);
-    fragments_note(f, &first);
-    fragments_note(f, &later);
-    assert_int_equal(later.ends.src_port, 53);
-    assert_int_equal(later.ends.dst_port, 4000);
+    static const unsigned orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                         {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    const size_t total = 2 * PIECE + 5;
+    struct fragments *f = fragments_new(MEMORY, NULL);
+    for (size_t o = 0; o < sizeof orders / sizeof orders[0]; o++) {
+        for (unsigned i = 0; i < 3; i++) {
+            size_t at = orders[o][i] * (size_t)PIECE;
+            struct frame frame;
+            struct datagram whole;
+            struct packet p = piece(&frame, 9, at, at == 2 * PIECE ? 5 : PIECE, total);
+            p.time_ns = SECOND + i;
+            enum fragment_result result = fragments_take(f, &p, &whole);
+            assert_int_equal(result, i == 2 ? FRAGMENT_WHOLE : FRAGMENT_HELD);
+            if (i == 2) {
+                check_whole(&whole, total);
+                assert_int_equal(p.more_packets, 2);
+                assert_int_equal(p.frames, 3);
+                assert_int_equal(p.more_bytes, 40);
+                assert_int_equal(p.frame_len, total + 3 * 34);
+                assert_int_equal(p.began_ns, SECOND);
+                assert_int_equal(p.time_ns, SECOND + 2);
+            }
+        }
+    }
+    struct packet none;
+    assert_false(fragments_give_up(f, UINT64_MAX, &none));
     fragments_free(f);
 }
 
-static void a_fragment_of_another_datagram_gets_none(void **state)
+static void a_copy_is_no_overlap_and_counts(void **state)
 {
     (void)state;
-    struct fragments *f = fragments_new(NULL);
-    struct packet first = fragment(9, false, SECOND);
-    struct packet other = fragment(10, true, SECOND);
-    fragments_note(f, &first);
-    fragments_note(f, &other);
-    assert_int_equal(other.ends.src_port, 0);
+    struct fragments *f = fragments_new(MEMORY, NULL);
+    struct frame frame;
+    struct datagram whole;
+    struct packet p = piece(&frame, 9, 0, PIECE, PIECE + 8);
+    assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_HELD);
+    p = piece(&frame, 9, 0, PIECE, PIECE + 8);
+    assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_HELD);
+    p = piece(&frame, 9, PIECE, 8, PIECE + 8);
+    assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_WHOLE);
+    assert_int_equal(p.more_packets, 2);
+    check_whole(&whole, PIECE + 8);
     fragments_free(f);
 }
 
-static void ports_are_forgotten_after_a_while(void **state)
+static void an_overlap_refuses_the_whole_datagram(void **state)
 {
     (void)state;
-    struct fragments *f = fragments_new(NULL);
-    struct packet first = fragment(9, false, SECOND);
-    struct packet late = fragment(9, true, 12 * SECOND);
-    fragments_note(f, &first);
-    fragments_note(f, &late);
-    assert_int_equal(late.ends.src_port, 0);
+    struct fragments *f = fragments_new(MEMORY, NULL);
+    struct frame frame;
+    struct datagram whole;
+    struct packet p = piece(&frame, 9, 0, PIECE, 2 * PIECE), given;
+    assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_HELD);
+    p = piece(&frame, 9, 16, PIECE, 2 * PIECE); /* 8 bytes are there already */
+    assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_ALONE);
+    assert_int_equal(p.ends.dst_port, 53); /* the first one told */
+    assert_true(fragments_give_up(f, 0, &given));
+    assert_int_equal(given.ip_len, 20 + PIECE);
+    assert_int_equal(given.ends.src_port, 5000);
+    assert_null(given.payload);
+    assert_false(fragments_give_up(f, 0, &given));
+    p = piece(&frame, 9, PIECE, PIECE, 2 * PIECE); /* would have made it whole */
+    assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_ALONE);
+    fragments_free(f);
+}
+
+static void two_ends_of_one_datagram_refuse_it(void **state)
+{
+    (void)state;
+    struct fragments *f = fragments_new(MEMORY, NULL);
+    struct frame frame;
+    struct datagram whole;
+    struct packet p = piece(&frame, 9, 4 * PIECE, PIECE, 6 * PIECE);
+    assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_HELD);
+    p = piece(&frame, 9, PIECE, 8, PIECE + 8); /* ends before what is there */
+    assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_ALONE);
+    fragments_free(f);
+}
+
+static void what_does_not_become_whole_in_time_is_given_up(void **state)
+{
+    (void)state;
+    struct fragments *f = fragments_new(MEMORY, NULL);
+    struct frame frame;
+    struct datagram whole;
+    struct packet p, given;
+    for (unsigned ident = 1; ident <= 2; ident++) {
+        p = piece(&frame, ident, 0, PIECE, 2 * PIECE);
+        p.time_ns = ident * SECOND;
+        assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_HELD);
+    }
+    assert_false(fragments_give_up(f, 10 * SECOND, &given));
+    assert_true(fragments_give_up(f, 11 * SECOND, &given));
+    assert_int_equal(given.fragment_id, 1);
+    assert_false(fragments_give_up(f, 11 * SECOND, &given));
+    fragments_free(f);
+}
+
+static void the_oldest_makes_room(void **state)
+{
+    (void)state;
+    struct fragments *f = fragments_new(MEMORY, NULL);
+    unsigned given_up = 0, last = 0;
+    for (unsigned ident = 1; ident <= 100; ident++) {
+        struct frame frame;
+        struct datagram whole;
+        struct packet p = piece(&frame, ident, 0, PIECE, 2 * PIECE), given;
+        p.time_ns = SECOND;
+        assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_HELD);
+        while (fragments_give_up(f, SECOND, &given)) {
+            assert_int_equal(given.fragment_id, ++last); /* in the order in which they came */
+            given_up++;
+        }
+    }
+    assert_in_range(given_up, 100 - MEMORY / 65536, 99);
+    fragments_free(f);
+}
+
+static void what_was_not_captured_whole_counts_alone(void **state)
+{
+    (void)state;
+    struct fragments *f = fragments_new(MEMORY, NULL);
+    struct frame frame;
+    struct datagram whole;
+    struct packet p = piece(&frame, 9, 0, PIECE, 2 * PIECE);
+    p.ip_captured -= 4;
+    assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_ALONE);
+    assert_int_equal(p.ends.src_port, 5000);
+    p = piece(&frame, 9, PIECE, PIECE, 2 * PIECE);
+    assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_ALONE);
+    assert_int_equal(p.ends.src_port, 5000); /* remembered of the first */
+    fragments_free(f);
+}
+
+static void a_datagram_longer_than_ip_can_say_is_refused(void **state)
+{
+    (void)state;
+    struct fragments *f = fragments_new(MEMORY, NULL);
+    struct frame frame;
+    struct datagram whole;
+    struct packet p = piece(&frame, 9, 65512, PIECE, 65536 + 8); /* the ping of death */
+    assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_ALONE);
+    fragments_free(f);
+}
+
+static void without_memory_each_counts_alone(void **state)
+{
+    (void)state;
+    struct fragments *f = fragments_new(0, NULL);
+    struct frame frame;
+    struct datagram whole;
+    struct packet p = piece(&frame, 9, 0, PIECE, 2 * PIECE), given;
+    assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_ALONE);
+    assert_false(fragments_give_up(f, UINT64_MAX, &given));
     fragments_free(f);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_later_fragment_gets_the_ports_of_the_first),
-        cmocka_unit_test(a_fragment_of_another_datagram_gets_none),
-        cmocka_unit_test(ports_are_forgotten_after_a_while),
+        cmocka_unit_test(fragments_in_any_order_make_the_datagram),
+        cmocka_unit_test(a_copy_is_no_overlap_and_counts),
+        cmocka_unit_test(an_overlap_refuses_the_whole_datagram),
+        cmocka_unit_test(two_ends_of_one_datagram_refuse_it),
+        cmocka_unit_test(what_does_not_become_whole_in_time_is_given_up),
+        cmocka_unit_test(the_oldest_makes_room),
+        cmocka_unit_test(what_was_not_captured_whole_counts_alone),
+        cmocka_unit_test(a_datagram_longer_than_ip_can_say_is_refused),
+        cmocka_unit_test(without_memory_each_counts_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

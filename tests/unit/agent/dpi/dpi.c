@@ -35,7 +35,7 @@ static struct packet query(struct frame *f)
     frame_ipv4(f, PROTO_UDP, 8 + sizeof dns - 1, 0);
     frame_udp(f, 40000, 53, sizeof dns - 1);
     memcpy(f->bytes + 28, dns, sizeof dns - 1);
-    assert_int_equal(decode_packet(101, f->bytes, f->len, f->len, &p), DECODE_OK);
+    assert_int_equal(decode_packet(101, 0, f->bytes, f->len, f->len, &p), DECODE_OK);
     return p;
 }
 
@@ -85,7 +85,7 @@ static void a_flow_that_stays_unknown_is_given_up_at_the_cap(void **state)
     unsigned fed = 0;
     frame_ipv4(&f, PROTO_UDP, 8 + 30, 0);
     frame_udp(&f, 41234, 42345, 30);
-    assert_int_equal(decode_packet(101, f.bytes, f.len, f.len, &p), DECODE_OK);
+    assert_int_equal(decode_packet(101, 0, f.bytes, f.len, f.len, &p), DECODE_OK);
     while ((dpi_feed(dpi, &flow, &p, true) & DPI_NEWS_DONE) == 0) {
         assert_true(++fed < 16);
     }

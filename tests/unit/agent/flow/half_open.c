@@ -42,7 +42,7 @@ static struct packet syn(struct frame *f, bool v6, unsigned port, uint64_t at_ns
 {
     struct packet p = {.time_ns = at_ns, .src_mac = {{2, 1}}, .dst_mac = {{2, 2}}};
     syn_frame(f, v6, port);
-    assert_int_equal(decode_packet(RAW_IP, f->bytes, f->len, f->len, &p), DECODE_OK);
+    assert_int_equal(decode_packet(RAW_IP, 0, f->bytes, f->len, f->len, &p), DECODE_OK);
     p.ends.vlan = 9;
     return p;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/tunnel.h"
 #include "common/wire/alerts.h"
 #include "common/wire/counters.h"
 #include "common/wire/delivery.h"
@@ -105,6 +106,7 @@ enum {
     QUALITY_PACKED = 2 + 2 * 33 + 2 * 16 + 16, /* what schema 2 added at the end */
     CAPTURED_PACKED = 1,                       /* what schema 3 adds for a captured flow */
     UNJUDGED_PACKED = 2,                       /* what schema 4 adds */
+    ORIGIN_PACKED = 1 + 2 * (2 + 4 + 1),       /* what schema 5 adds: no tunnel, no places */
 };
 
 static void a_record_of_schema_1_has_no_quality(void **state)
@@ -115,7 +117,9 @@ static void a_record_of_schema_1_has_no_quality(void **state)
     struct flow_record in = a_flow(), out;
     size_t len = flow_record_pack(&in, buf, sizeof buf);
     assert_int_equal(
-        flow_record_unpack(buf, len - UNJUDGED_PACKED - CAPTURED_PACKED - QUALITY_PACKED, &out, &e),
+        flow_record_unpack(buf,
+                           len - ORIGIN_PACKED - UNJUDGED_PACKED - CAPTURED_PACKED - QUALITY_PACKED,
+                           &out, &e),
         0);
     assert_string_equal(out.info, "TLSv1.3");
     assert_int_equal(out.quality_profile, 0);
@@ -166,6 +170,9 @@ static void the_largest_flow_fits_its_limit(void **state)
     memset(r.host, 'x', sizeof r.host - 1);
     memset(r.info, 'x', sizeof r.info - 1);
     r.exporter_family = ADDR_IPV6;
+    r.tunnel = TUNNEL_VXLAN;
+    memset(r.place[SIDE_CLIENT].as_org, 'x', sizeof r.place[SIDE_CLIENT].as_org - 1);
+    memset(r.place[SIDE_SERVER].as_org, 'x', sizeof r.place[SIDE_SERVER].as_org - 1);
     assert_true(flow_record_pack(&r, buf, sizeof buf) > 0);
 }
 
@@ -208,6 +215,30 @@ static void who_exported_a_flow_survives_the_wire(void **state)
     assert_int_equal(out.sampling, 100);
 }
 
+static void tunnel_and_places_survive_the_wire(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record in = a_flow(), out;
+    in.tunnel = TUNNEL_GTPU;
+    in.tunnel_id = 0xfeedbeef;
+    in.place[SIDE_SERVER] =
+        (struct geo_place){.country = "DE", .asn = 4200000000, .as_org = "Räuber"};
+    size_t len = flow_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(flow_record_unpack(buf, len, &out, &e), 0);
+    assert_int_equal(out.tunnel, TUNNEL_GTPU);
+    assert_int_equal(out.tunnel_id, 0xfeedbeef);
+    assert_memory_equal(out.place, in.place, sizeof in.place);
+    in.tunnel = TUNNEL_END;
+    len = flow_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(flow_record_unpack(buf, len, &out, &e), -1);
+    in.tunnel = TUNNEL_NONE;
+    memcpy(in.place[SIDE_CLIENT].country, "d3", 3);
+    len = flow_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(flow_record_unpack(buf, len, &out, &e), -1);
+}
+
 static void a_record_of_schema_2_is_a_captured_flow(void **state)
 {
     (void)state;
@@ -215,7 +246,8 @@ static void a_record_of_schema_2_is_a_captured_flow(void **state)
     uint8_t buf[FLOW_PACKED_MAX];
     struct flow_record in = an_exported_flow(), out;
     size_t len = flow_record_pack(&in, buf, sizeof buf);
-    assert_int_equal(flow_record_unpack(buf, len - UNJUDGED_PACKED - EXPORTER_LEN, &out, &e), 0);
+    size_t since = ORIGIN_PACKED + UNJUDGED_PACKED + EXPORTER_LEN;
+    assert_int_equal(flow_record_unpack(buf, len - since, &out, &e), 0);
     assert_int_equal(out.exporter_family, ADDR_NONE);
     assert_string_equal(out.info, "TLSv1.3");
 }
@@ -230,7 +262,7 @@ static void a_record_of_schema_3_does_not_say_why_it_is_not_judged(void **state)
     size_t len = flow_record_pack(&in, buf, sizeof buf);
     assert_int_equal(flow_record_unpack(buf, len, &out, &e), 0);
     assert_int_equal(out.quality[DIR_C2S].unjudged, UNJUDGED_CAPTURE);
-    assert_int_equal(flow_record_unpack(buf, len - UNJUDGED_PACKED, &out, &e), 0);
+    assert_int_equal(flow_record_unpack(buf, len - ORIGIN_PACKED - UNJUDGED_PACKED, &out, &e), 0);
     assert_int_equal(out.quality[DIR_C2S].score, QUALITY_SCORE_NONE);
     assert_int_equal(out.quality[DIR_C2S].unjudged, UNJUDGED_NONE);
     in.quality[DIR_C2S].unjudged = UNJUDGED_CLASS + 1;
@@ -249,8 +281,9 @@ static void a_cut_flow_is_an_error_not_a_crash(void **state)
         uint8_t *part = malloc(cut > 0 ? cut : 1);
         memcpy(part, buf, cut);
         size_t left = len - cut;
-        bool is_older = left == UNJUDGED_PACKED || left == UNJUDGED_PACKED + EXPORTER_LEN ||
-                        left == UNJUDGED_PACKED + EXPORTER_LEN + QUALITY_PACKED;
+        size_t schema_3 = ORIGIN_PACKED + UNJUDGED_PACKED, schema_2 = schema_3 + EXPORTER_LEN;
+        bool is_older = left == ORIGIN_PACKED || left == schema_3 || left == schema_2 ||
+                        left == schema_2 + QUALITY_PACKED;
         assert_int_equal(flow_record_unpack(part, cut, &out, &e), is_older ? 0 : -1);
         free(part);
     }
@@ -275,7 +308,7 @@ static void unclean_text_from_an_agent_is_refused(void **state)
     uint8_t buf[FLOW_PACKED_MAX];
     struct flow_record in = a_flow(), out;
     size_t len = flow_record_pack(&in, buf, sizeof buf);
-    buf[len - UNJUDGED_PACKED - CAPTURED_PACKED - QUALITY_PACKED - 1] =
+    buf[len - ORIGIN_PACKED - UNJUDGED_PACKED - CAPTURED_PACKED - QUALITY_PACKED - 1] =
         0xFF; /* the last letter of the info */
     assert_int_equal(flow_record_unpack(buf, len, &out, &e), -1);
 }
@@ -441,6 +474,7 @@ int main(void)
         cmocka_unit_test(the_largest_flow_fits_its_limit),
         cmocka_unit_test(fields_that_a_later_schema_adds_are_skipped),
         cmocka_unit_test(who_exported_a_flow_survives_the_wire),
+        cmocka_unit_test(tunnel_and_places_survive_the_wire),
         cmocka_unit_test(a_record_of_schema_2_is_a_captured_flow),
         cmocka_unit_test(a_record_of_schema_3_does_not_say_why_it_is_not_judged),
         cmocka_unit_test(a_cut_flow_is_an_error_not_a_crash),
