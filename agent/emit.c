@@ -6,6 +6,12 @@
 
 #define WAKE_PERIOD_NS 20000000ull /* control drains in bigger gulps, and no record waits long */
 
+void emit_fill_totals(const struct emitter *em, const struct flow *f, struct flow_record *r)
+{
+    flow_fill_totals(em->table, f, em->labels[f->source], r);
+    prints_fill(em->prints, f->self, &r->prints);
+}
+
 void emit_risks(struct emitter *em, struct flow *f, uint64_t now_ns)
 {
     if ((f->risks & ~f->risks_told) == 0) {
@@ -18,7 +24,7 @@ void emit_risks(struct emitter *em, struct flow *f, uint64_t now_ns)
     r->at_ns = now_ns;
     r->new_risks = f->risks & ~f->risks_told;
     r->kind = RECORD_RISK;
-    flow_fill_totals(em->table, f, em->labels[f->source], &r->flow);
+    emit_fill_totals(em, f, &r->flow);
     flow_clear_deltas(&r->flow);
     r->flow.final = false;
     ring_commit(em->lane->flows);
@@ -56,7 +62,7 @@ static void emit_known(struct emitter *em, struct flow *f, uint64_t now_ns)
     r->kind = RECORD_KNOWN;
     r->known = (uint8_t)known;
     r->news = (uint8_t)news;
-    flow_fill_totals(em->table, f, em->labels[f->source], &r->flow);
+    emit_fill_totals(em, f, &r->flow);
     ring_commit(em->lane->flows);
     f->known_told = (uint8_t)known;
     em->pending = true;
@@ -75,6 +81,7 @@ bool emit_flow(struct emitter *em, struct flow *f, uint64_t now_ns)
     r->new_risks = 0;
     r->kind = RECORD_FLOW;
     flow_fill_record(em->table, f, em->labels[f->source], &r->flow);
+    prints_fill(em->prints, f->self, &r->flow.prints);
     ring_commit(em->lane->flows);
     flow_mark_reported(em->table, f, now_ns);
     em->pending = true;

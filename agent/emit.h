@@ -14,6 +14,7 @@ struct emitter {
     struct engine_lane *lane;
     int to_control; /* eventfd */
     struct flow_table *table;
+    const struct prints *prints;
     const char *labels[ENGINE_MAX_SOURCES]; /* names of the sources by index; borrowed */
     uint64_t told_ns;                       /* when control was last woken */
     const _Atomic uint32_t *rules; /* counts changes of the rules; NULL or 0: there are none */
@@ -21,6 +22,8 @@ struct emitter {
     bool urgent;                   /* one of them cannot wait */
 };
 
+/* All that is known of a flow, in totals since it began. */
+void emit_fill_totals(const struct emitter *em, const struct flow *f, struct flow_record *r);
 /* What happened since the flow's last record; false when the ring is full. */
 bool emit_flow(struct emitter *em, struct flow *f, uint64_t now_ns);
 /*

@@ -49,6 +49,9 @@ bool intake_check_flow(struct flow_record *r)
     }
     geo_place_clean(&r->place[SIDE_CLIENT]);
     geo_place_clean(&r->place[SIDE_SERVER]);
+    if (!prints_are_sound(&r->prints)) {
+        return false;
+    }
     bool_clean(&r->final);
     bool_clean(&r->truncated);
     field_clean(r->source, sizeof r->source);

@@ -4,7 +4,8 @@
 
 enum { PIECE = 1024 }; /* flows looked at in one turn: some tens of microseconds */
 
-static bool take(struct questions *q, struct ring *ring, uint64_t now_ns)
+static bool take(struct questions *q, struct ring *ring, const struct prints *prints,
+                 uint64_t now_ns)
 {
     const struct engine_question *question = ring_peek(ring);
     if (question == NULL) {
@@ -12,6 +13,7 @@ static bool take(struct questions *q, struct ring *ring, uint64_t now_ns)
     }
     flow_select_begin(&q->select, &question->filter, question->sort, question->desc,
                       question->limit, now_ns);
+    q->select.prints = prints;
     q->id = question->id;
     ring_release(ring);
     return true;
@@ -28,7 +30,7 @@ static void write_snapshot(const struct questions *q, const struct emitter *em, 
             continue;
         }
         struct live_flow *row = &snapshot->rows[count++];
-        flow_fill_totals(em->table, f, em->labels[f->source], &row->record);
+        emit_fill_totals(em, f, &row->record);
         row->bps = flow_bps(f, now_ns);
     }
     snapshot->count = count;
@@ -40,7 +42,7 @@ static void write_snapshot(const struct questions *q, const struct emitter *em, 
 
 bool questions_turn(struct questions *q, struct emitter *em, uint64_t now_ns)
 {
-    if (q->id == 0 && !take(q, em->lane->questions, now_ns)) {
+    if (q->id == 0 && !take(q, em->lane->questions, em->prints, now_ns)) {
         return false;
     }
     if (flow_select_step(&q->select, em->table, PIECE)) {

@@ -4,6 +4,7 @@
 #include "agent/decode/packet.h"
 #include "common/alert_kinds.h"
 #include "common/tunnel.h"
+#include "common/wire/prints.h"
 #include "common/wire/quality_row.h"
 
 #include <jansson.h>
@@ -66,6 +67,13 @@ static json_t *row_of(const struct flow_record *f)
     }
     (void)json_object_update(row, rest); /* fails only without memory */
     json_decref(rest);
+    struct print_texts texts;
+    prints_texts(&f->prints, &texts);
+    json_t *fingerprints = prints_row(&texts);
+    if (json_array_size(fingerprints) > 0) {
+        (void)json_object_set(row, "fingerprints", fingerprints); /* fails only without memory */
+    }
+    json_decref(fingerprints);
     return row;
 }
 

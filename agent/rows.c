@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/tunnel.h"
 #include "common/wire/fields.h"
+#include "common/wire/prints.h"
 #include "common/wire/quality_row.h"
 
 #include <netinet/in.h>
@@ -155,6 +156,18 @@ static json_t *flow_tcp(const struct flow_record *r)
                      (int)r->tcp_flags[DIR_C2S], "tcp_flags_s2c", (int)r->tcp_flags[DIR_S2C]);
 }
 
+static json_t *flow_prints_of(const struct flow_record *r)
+{
+    struct print_texts texts;
+    prints_texts(&r->prints, &texts);
+    json_t *row = json_pack("{s:o}", "fingerprints", prints_row(&texts));
+    if (r->prints.syn.flags != 0) {
+        /* Short of memory: a row without it. */
+        (void)json_object_set_new(row, "client_hops", json_integer(r->prints.syn.hops));
+    }
+    return row;
+}
+
 json_t *row_of_flow(const struct live_flow *flow)
 {
     json_t *row = joined(flow_identity(&flow->record), flow_meaning(&flow->record));
@@ -163,6 +176,7 @@ json_t *row_of_flow(const struct live_flow *flow)
     if (flow->record.exporter_family != ADDR_NONE) {
         return joined(row, flow_exporter(&flow->record)); /* packets told nothing */
     }
+    row = joined(row, flow_prints_of(&flow->record));
     if (flow->record.key.protocol == IPPROTO_TCP) {
         row = joined(row, flow_tcp(&flow->record));
     }

@@ -1,7 +1,7 @@
 /*
  * The way of a packet through the engine, from top to bottom:
  *
- *   on_packet: decode, tunnels and fragments → flow → quality → DPI → records
+ *   on_packet: decode, tunnels and fragments → flow → quality → fingerprints → DPI → records
  *   on_due:    account, periodic and last records, by packet time
  *   turn:      a batch from each source, timers, questions, counters; then sleep on a quiet wire
  *
@@ -103,6 +103,7 @@ bool worker_note(struct worker *w, struct flow *f, const struct packet *p, enum 
 {
     bool replan = flow_note(f, p, dir);
     flow_quality_note(w->table, f, p, dir);
+    worker_look_for_prints(w, f, p, dir);
     if (!f->dpi.done) {
         inspect(w, f, p, dir);
     }

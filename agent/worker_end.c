@@ -33,6 +33,7 @@ void worker_remove_flow(struct worker *w, struct flow *f)
         (void)worker_send_last(w, f); /* without room it is lost, and the ring has counted it */
     }
     flow_expiry_forget(w->expiry, f);
+    prints_drop(w->prints, f->self);
     flow_table_remove(w->table, f);
 }
 

@@ -41,6 +41,7 @@ static void drop_scratch(struct worker *w, struct flow *f)
 {
     dpi_drop(w->dpi, &f->dpi);
     flow_parts_drop(w->table, f);
+    prints_drop(w->prints, f->self);
 }
 
 static uint32_t tag_of(const struct worker *w, const struct half_open *h)

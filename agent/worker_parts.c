@@ -125,13 +125,16 @@ struct worker *worker_new(const struct settings *settings, struct engine_link *l
         (w->table = flow_table_new((uint32_t)settings->flow_max, e)) == NULL ||
         (w->expiry = flow_expiry_new(&limits, w->table, e)) == NULL ||
         (w->openings = half_open_new((uint32_t)settings->flow_half_open, &opening, e)) == NULL ||
-        (w->sight = sight_new(e)) == NULL || (w->dpi = dpi_new(&options, e)) == NULL) {
+        (w->sight = sight_new(e)) == NULL ||
+        (w->prints = prints_new((uint32_t)settings->flow_max, e)) == NULL ||
+        (w->dpi = dpi_new(&options, e)) == NULL) {
         worker_free(w);
         return NULL;
     }
     w->emitter = (struct emitter){.lane = w->lane,
                                   .to_control = link->to_control,
                                   .table = w->table,
+                                  .prints = w->prints,
                                   .rules = &link->health->rules};
     open_sources(w, settings);
     if (w->collects && (w->collector = collector_new(e)) == NULL) {
@@ -167,6 +170,7 @@ void worker_free(struct worker *w)
     dpi_free(w->dpi);
     sight_free(w->sight);
     half_open_free(w->openings);
+    prints_free(w->prints);
     flow_expiry_free(w->expiry);
     flow_table_free(w->table);
     fragments_free(w->fragments);

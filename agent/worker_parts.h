@@ -46,6 +46,7 @@ struct worker {
     uint64_t unanswered_ns; /* an opening is given up after it */
     struct dpi *dpi;
     struct sight *sight;
+    struct prints *prints;
     struct collector *collector; /* NULL: no source of ours collects */
     struct emitter emitter;
     struct questions questions;
@@ -125,6 +126,14 @@ static inline void worker_look_for_names(struct worker *w, const struct packet *
 {
     if (p->ends.protocol == PROTO_UDP && !p->later_fragment) {
         sight_packet(w->sight, &w->emitter, p);
+    }
+}
+
+static inline void worker_look_for_prints(struct worker *w, struct flow *f, const struct packet *p,
+                                          enum flow_dir dir)
+{
+    if (f->looked != PRINT_LOOKED_ENOUGH) {
+        prints_look(w->prints, f->self, &f->looked, p, dir == DIR_C2S);
     }
 }
 

@@ -80,13 +80,14 @@ struct packet {
     uint32_t ip_captured;   /* of these, bytes at ip */
     const uint8_t *payload; /* of the transport protocol; what was captured */
     uint32_t payload_len;
-    struct tcp_segment tcp; /* for TCP, else zero */
-    bool fragment;          /* part of a fragmented datagram */
-    bool later_fragment;    /* not its first part: carries no ports */
-    uint32_t fragment_id;   /* IPv4: identification of any packet; IPv6: of a fragment, else 0 */
-    uint16_t fragment_at;   /* of a fragment: where its bytes belong in the datagram */
-    uint16_t fragment_head; /* of a fragment: bytes of headers from ip to its own bytes */
-    uint16_t fragment_next; /* IPv6: which of these bytes tells that a fragment header follows */
+    struct tcp_segment tcp;    /* for TCP, else zero */
+    const uint8_t *tcp_header; /* for TCP, with its options; else NULL */
+    bool fragment;             /* part of a fragmented datagram */
+    bool later_fragment;       /* not its first part: carries no ports */
+    uint32_t fragment_id;      /* IPv4: identification of any packet; IPv6: of a fragment, else 0 */
+    uint16_t fragment_at;      /* of a fragment: where its bytes belong in the datagram */
+    uint16_t fragment_head;    /* of a fragment: bytes of headers from ip to its own bytes */
+    uint16_t fragment_next;    /* IPv6: which of these bytes tells that a fragment header follows */
     bool more_fragments;
     uint16_t more_packets;  /* a datagram put together: fragments beyond the first… */
     uint32_t more_bytes;    /* …and the bytes of their IP headers, not in ip_len */

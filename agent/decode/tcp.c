@@ -51,6 +51,7 @@ static void read_options(struct reader options, struct tcp_segment *tcp)
 
 enum decode_result decode_tcp(struct reader *r, size_t wire_len, struct packet *p)
 {
+    const uint8_t *start = r->at;
     p->ends.src_port = reader_be16(r);
     p->ends.dst_port = reader_be16(r);
     p->tcp.seq = reader_be32(r);
@@ -70,6 +71,7 @@ enum decode_result decode_tcp(struct reader *r, size_t wire_len, struct packet *
         return DECODE_SHORT;
     }
     read_options(options, &p->tcp);
+    p->tcp_header = start;
     p->tcp.len = (uint32_t)(wire_len - header);
     return DECODE_OK;
 }

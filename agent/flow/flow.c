@@ -67,7 +67,7 @@ static void follow_tcp(struct flow *f, const struct packet *p, enum flow_dir dir
         f->status = FLOW_ACTIVE;
     }
     if ((flags & TCP_FIN) != 0) {
-        f->fin_seen |= (uint8_t)(1u << dir);
+        f->fin_seen = (f->fin_seen | 1u << dir) & 3u;
     }
     if (f->fin_seen == 3) {
         flow_end(f, FLOW_CLOSED, p->time_ns);

@@ -7,6 +7,7 @@
 
 #include "agent/decode/packet.h"
 #include "agent/dpi/dpi.h"
+#include "agent/print/print.h"
 #include "agent/qoe/dns.h"
 #include "agent/qoe/tcp.h"
 #include "common/wire/flows.h"
@@ -62,7 +63,8 @@ struct flow {
     uint32_t part;          /* handle of what `holds` says */
     uint8_t holds;          /* enum flow_part */
     uint8_t quality_class;  /* enum quality_class */
-    uint8_t fin_seen;       /* bit per direction */
+    uint8_t looked;         /* prints_look's */
+    uint8_t fin_seen : 2;   /* bit per direction */
     bool dns : 1;           /* quality is that of DNS over UDP */
     bool account_open : 1;  /* bytes came since the last account record */
     bool account_begun : 1; /* its first account record has left */

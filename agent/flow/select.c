@@ -158,6 +158,7 @@ void flow_select_begin(struct flow_select *s, const struct query_filter *filter,
                        bool desc, uint32_t limit, uint64_t now_ns)
 {
     read_filter(filter, &s->filter);
+    s->prints = NULL;
     s->column = 0;
     s->desc = true;
     for (unsigned i = 0; i < COLUMN_COUNT; i++) {
@@ -229,6 +230,19 @@ static bool matches(const struct flow_filter *filter, const struct flow_table *t
            host_matches(filter, t, f) && quality_matches(filter, t, f);
 }
 
+static bool print_matches(const struct flow_select *s, const struct flow *f)
+{
+    const char *wanted = s->filter.text.print;
+    if (wanted[0] == '\0') {
+        return true;
+    }
+    char id[COMMUNITY_ID_SIZE];
+    if (strncmp(wanted, "1:", 2) == 0) {
+        return strcmp(wanted, flow_key_community_id(&f->key, 0, id)) == 0;
+    }
+    return s->prints != NULL && prints_match(s->prints, f->self, wanted);
+}
+
 /* Ties go to the flow that began last, so that an order is never left to chance. */
 static bool is_better(const struct flow_match *a, const struct flow_match *b)
 {
@@ -297,7 +311,7 @@ bool flow_select_step(struct flow_select *s, const struct flow_table *t, uint32_
     uint32_t span = flow_table_span(t);
     for (; budget > 0 && s->at <= span; budget--, s->at++) {
         const struct flow *f = flow_table_at(t, s->at);
-        if (f == NULL || !matches(&s->filter, t, f)) {
+        if (f == NULL || !matches(&s->filter, t, f) || !print_matches(s, f)) {
             continue;
         }
         uint64_t value = columns[s->column].value(t, f, s->now_ns);

@@ -34,6 +34,7 @@ struct flow_filter {
 
 struct flow_select {
     struct flow_filter filter;
+    const struct prints *prints; /* for filter.text.print, set after the beginning; or NULL */
     unsigned column;
     bool desc;
     uint32_t limit;

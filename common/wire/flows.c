@@ -1,5 +1,5 @@
 /*
- * The packed form of a flow record. Schema 5, little-endian, in the order written below;
+ * The packed form of a flow record. Schema 6, little-endian, in the order written below;
  * docs/wire.md lists it. A later schema only adds fields at the end, which older readers skip.
  */
 #include "common/wire/flows.h"
@@ -285,6 +285,20 @@ static void origin_read(struct reader *in, struct flow_record *r)
     geo_place_read(in, &r->place[SIDE_SERVER]);
 }
 
+/* Schema 6. Records of schema 5 end before it; prints of another definition are none of ours. */
+static void fingerprints_read(struct reader *in, struct flow_record *r)
+{
+    static const struct flow_prints none;
+    if (reader_left(in) == 0) {
+        return;
+    }
+    bool ours = reader_u8(in) == PRINTS_VERSION;
+    prints_read(in, &r->prints);
+    if (!ours) {
+        r->prints = none;
+    }
+}
+
 size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size)
 {
     struct writer w = writer_of(buf, size);
@@ -312,6 +326,8 @@ size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size)
     exporter_write(&w, r);
     unjudged_write(&w, r);
     origin_write(&w, r);
+    writer_u8(&w, PRINTS_VERSION);
+    prints_write(&w, &r->prints);
     return w.full ? 0 : writer_len(&w);
 }
 
@@ -352,6 +368,9 @@ static int record_check(const struct flow_record *r, struct err *e)
         if (r->bytes[dir] > INT64_MAX || r->packets[dir] > INT64_MAX) {
             return err_set(e, ERR_PARSE, "flow counts out of range");
         }
+    }
+    if (!prints_are_sound(&r->prints)) {
+        return err_set(e, ERR_PARSE, "a fingerprint is none");
     }
     return quality_check(r, e);
 }
@@ -395,6 +414,7 @@ int flow_record_unpack(const void *bytes, size_t len, struct flow_record *r, str
     exporter_read(&in, r);
     unjudged_read(&in, r);
     origin_read(&in, r);
+    fingerprints_read(&in, r);
     if (in.bad) {
         return err_set(e, ERR_PARSE, "a flow record is cut short or holds unclean text");
     }

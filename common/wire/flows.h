@@ -1,20 +1,21 @@
 /*
  * A flow record: what happened on one flow since its last record (deltas, so sums are right),
  * with what is known of it as a whole. The engine fills it, the spool keeps it packed, the
- * aggregator stores it. Stream "flow", schema 5.
+ * aggregator stores it. Stream "flow", schema 6.
  */
 #pragma once
 
 #include "common/err.h"
 #include "common/flow_key.h"
 #include "common/wire/geo_place.h"
+#include "common/wire/prints.h"
 #include "common/wire/quality.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FLOW_SCHEMA = 5, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_SIZE = 32 };
+enum { FLOW_SCHEMA = 6, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_SIZE = 32 };
 
 /* Index of everything that is counted per direction. */
 enum flow_dir { DIR_C2S = 0, DIR_S2C = 1 };
@@ -106,6 +107,8 @@ struct flow_record {
     uint8_t tunnel;            /* enum tunnel_kind */
     uint32_t tunnel_id;        /* VNI, key, session; TEID of the first packet; 0 none */
     struct geo_place place[2]; /* by side, as the agent's databases say */
+    /* Schema 6. Of the flow as a whole. */
+    struct flow_prints prints;
 };
 
 /* Adds the quality of an earlier record of the flow to a later one's; scores by their segments. */

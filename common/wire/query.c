@@ -38,12 +38,12 @@ static bool id_is_valid(const char *id)
 
 static json_t *filter_to_json(const struct query_filter *f)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o}", "host",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o}", "host",
                      fields_string(f->host), "client", fields_string(f->client), "server",
                      fields_string(f->server), "app", fields_string(f->app), "protocol",
                      fields_string(f->protocol), "status", fields_string(f->status), "quality",
-                     fields_string(f->quality), "port", (int)f->port, "vlan", (int)f->vlan,
-                     "flow_id", fields_id_string(f->flow_id));
+                     fields_string(f->quality), "print", fields_string(f->print), "port",
+                     (int)f->port, "vlan", (int)f->vlan, "flow_id", fields_id_string(f->flow_id));
 }
 
 size_t query_pack(const struct query *q, void *buf, size_t size)
@@ -72,6 +72,7 @@ static bool filter_from(struct fields *outer, struct query_filter *f)
     fields_text_or_empty(&in, "protocol", f->protocol, sizeof f->protocol);
     fields_text_or_empty(&in, "status", f->status, sizeof f->status);
     fields_text_or_empty(&in, "quality", f->quality, sizeof f->quality);
+    fields_text_or_empty(&in, "print", f->print, sizeof f->print);
     f->port = (uint16_t)fields_u64_or(&in, "port", UINT16_MAX, 0);
     f->vlan = (uint16_t)fields_u64_or(&in, "vlan", UINT16_MAX, 0);
     f->flow_id = fields_id(&in, "flow_id");

@@ -35,6 +35,7 @@ struct query_filter {
     char protocol[QUERY_WORD_SIZE]; /* transport: tcp, udp, icmp or a number */
     char status[QUERY_WORD_SIZE];   /* flow status name */
     char quality[QUERY_WORD_SIZE];  /* label of the flow's worse direction */
+    char print[QUERY_WORD_SIZE];    /* a fingerprint, or the Community ID */
     uint16_t port;                  /* either side */
     uint16_t vlan;
     uint64_t flow_id;

@@ -18,6 +18,8 @@ static void try_flow(const uint8_t *bytes, size_t len)
         FUZZ_CHECK(memcmp(&r.key, &again.key, sizeof r.key) == 0);
         FUZZ_CHECK(r.quality[0].score == again.quality[0].score);
         FUZZ_CHECK(memcmp(&r.dns, &again.dns, sizeof r.dns) == 0);
+        FUZZ_CHECK(r.prints.syn.flags == again.prints.syn.flags);
+        FUZZ_CHECK(r.prints.program.kind == again.prints.program.kind);
         FUZZ_CHECK(strcmp(r.host, again.host) == 0 && strcmp(r.info, again.info) == 0);
     }
 }

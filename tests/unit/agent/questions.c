@@ -9,12 +9,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct scene {
     struct engine_link link;
     struct flow_table *table;
+    struct prints *prints;
     struct emitter emitter;
     struct questions *questions;
 };
@@ -23,10 +25,13 @@ static void open_scene(struct scene *s)
 {
     assert_int_equal(engine_link_open(&s->link, 1, NULL), 0);
     s->table = flow_table_new(5000, NULL);
+    s->prints = prints_new(5000, NULL);
+    assert_non_null(s->prints);
     s->questions = calloc(1, sizeof *s->questions);
     s->emitter = (struct emitter){.lane = &s->link.lanes[0],
                                   .to_control = s->link.to_control,
                                   .table = s->table,
+                                  .prints = s->prints,
                                   .labels = {"eth0"}};
     for (uint32_t i = 1; i <= 5000; i++) {
         const struct flow_key key = {
@@ -43,6 +48,7 @@ static void close_scene(struct scene *s)
 {
     free(s->questions);
     flow_table_free(s->table);
+    prints_free(s->prints);
     engine_link_close(&s->link);
 }
 
@@ -52,6 +58,36 @@ static void ask(struct scene *s, uint64_t id, uint32_t limit)
     assert_non_null(q);
     *q = (struct engine_question){.id = id, .sort = "bytes", .desc = true, .limit = limit};
     ring_commit(s->link.lanes[0].questions);
+}
+
+/* Their fingerprints and Community IDs are compared whole. */
+static void a_question_may_ask_for_one_fingerprint(void **state)
+{
+    (void)state;
+    static const uint8_t request[] = "GET / HTTP/1.1\r\nUser-Agent: x\r\n\r\n";
+    static const uint8_t syn[40] = {[12] = 0x50, [13] = TCP_SYN};
+    struct scene s;
+    open_scene(&s);
+    const struct packet p = {.ends = {.protocol = PROTO_TCP, .family = ADDR_IPV4},
+                             .ip = (const uint8_t[20]){[8] = 60},
+                             .tcp = {.flags = TCP_SYN, .window = 1024},
+                             .tcp_header = syn,
+                             .payload = request,
+                             .payload_len = sizeof request - 1};
+    uint8_t looked = 0;
+    prints_look(s.prints, 4711, &looked, &p, true);
+    struct engine_question *q = ring_reserve(s.link.lanes[0].questions);
+    *q = (struct engine_question){.id = 1, .sort = "bytes", .limit = 10};
+    (void)snprintf(q->filter.print, sizeof q->filter.print, "2_64_1024_e3b0c44298fc");
+    ring_commit(s.link.lanes[0].questions);
+    while (questions_turn(s.questions, &s.emitter, 1)) {
+    }
+    const struct engine_snapshot *snapshot = s.link.lanes[0].snapshot;
+    assert_int_equal(snapshot->count, 1);
+    assert_int_equal(snapshot->rows[0].record.flow_id, 4711);
+    assert_int_equal(snapshot->rows[0].record.prints.syn.hops, 4);
+    assert_string_equal(snapshot->rows[0].record.prints.program.user_agent, "x");
+    close_scene(&s);
 }
 
 static void a_question_is_answered_in_pieces_between_batches(void **state)
@@ -182,6 +218,7 @@ static void rules_are_told_of_a_flow_once_for_each_thing_they_wait_for(void **st
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_question_may_ask_for_one_fingerprint),
         cmocka_unit_test(a_question_is_answered_in_pieces_between_batches),
         cmocka_unit_test(a_new_engine_finds_no_old_questions_but_old_records_stay),
         cmocka_unit_test(a_full_ring_leaves_the_deltas_with_the_flow),

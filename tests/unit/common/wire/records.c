@@ -107,6 +107,8 @@ enum {
     CAPTURED_PACKED = 1,                       /* what schema 3 adds for a captured flow */
     UNJUDGED_PACKED = 2,                       /* what schema 4 adds */
     ORIGIN_PACKED = 1 + 2 * (2 + 4 + 1),       /* what schema 5 adds: no tunnel, no places */
+    PRINTS_PACKED = 1 + 2 + 2,                 /* what schema 6 adds without fingerprints */
+    LATER_PACKED = UNJUDGED_PACKED + ORIGIN_PACKED + PRINTS_PACKED,
 };
 
 static void a_record_of_schema_1_has_no_quality(void **state)
@@ -117,9 +119,7 @@ static void a_record_of_schema_1_has_no_quality(void **state)
     struct flow_record in = a_flow(), out;
     size_t len = flow_record_pack(&in, buf, sizeof buf);
     assert_int_equal(
-        flow_record_unpack(buf,
-                           len - ORIGIN_PACKED - UNJUDGED_PACKED - CAPTURED_PACKED - QUALITY_PACKED,
-                           &out, &e),
+        flow_record_unpack(buf, len - LATER_PACKED - CAPTURED_PACKED - QUALITY_PACKED, &out, &e),
         0);
     assert_string_equal(out.info, "TLSv1.3");
     assert_int_equal(out.quality_profile, 0);
@@ -173,7 +173,66 @@ static void the_largest_flow_fits_its_limit(void **state)
     r.tunnel = TUNNEL_VXLAN;
     memset(r.place[SIDE_CLIENT].as_org, 'x', sizeof r.place[SIDE_CLIENT].as_org - 1);
     memset(r.place[SIDE_SERVER].as_org, 'x', sizeof r.place[SIDE_SERVER].as_org - 1);
+    r.prints.program.kind = PRINT_HTTP;
+    memset(r.prints.program.user_agent, 'x', sizeof r.prints.program.user_agent - 1);
+    r.prints.syn = (struct print_syn){.flags = 2, .option_len = PRINT_SYN_OPTIONS_MAX};
     assert_true(flow_record_pack(&r, buf, sizeof buf) > 0);
+}
+
+static struct flow_prints sent(const struct flow_prints *prints)
+{
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record in = a_flow(), out;
+    in.prints = *prints;
+    size_t len = flow_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(flow_record_unpack(buf, len, &out, NULL), 0);
+    return out.prints;
+}
+
+static void fingerprints_survive_the_wire(void **state)
+{
+    (void)state;
+    struct flow_prints in = {
+        .program = {.kind = PRINT_TLS,
+                    .known = PRINT_CLIENT | PRINT_SERVER,
+                    .ja4 = "t13d1516h2_8daaf6152771_e5627efa2ab1",
+                    .client = {1, 2, 3},
+                    .server = {4, 5, 6}},
+        .syn = {.flags = 194,
+                .window = 65535,
+                .ttl = 64,
+                .hops = 7,
+                .option_len = 4,
+                .options = {2, 4, 5, 0xb4},
+                .hash = {7},
+                .hash_2025 = {8}},
+    };
+    struct flow_prints out = sent(&in);
+    assert_memory_equal(&out, &in, sizeof in);
+    in.program = (struct print_program){.kind = PRINT_HTTP, .user_agent = "Picket/1"};
+    out = sent(&in);
+    assert_string_equal(out.program.user_agent, "Picket/1");
+    in.program = (struct print_program){.kind = PRINT_SSH, .known = PRINT_SERVER, .server = {9}};
+    out = sent(&in);
+    assert_memory_equal(&out, &in, sizeof in);
+}
+
+/* What follows in the record is found behind a kind that is not known. */
+static void fingerprints_of_a_later_kind_are_skipped(void **state)
+{
+    (void)state;
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record in = a_flow(), out;
+    in.prints.program = (struct print_program){.kind = PRINT_HTTP, .user_agent = "Picket/1"};
+    in.prints.syn.flags = 2;
+    in.prints.syn.window = 1024;
+    size_t len = flow_record_pack(&in, buf, sizeof buf);
+    uint8_t *kind = memchr(buf + len - 50, PRINT_HTTP, 50);
+    assert_non_null(kind);
+    *kind = 200;
+    assert_int_equal(flow_record_unpack(buf, len, &out, NULL), 0);
+    assert_int_equal(out.prints.program.kind, PRINT_NONE);
+    assert_int_equal(out.prints.syn.window, 1024);
 }
 
 static void fields_that_a_later_schema_adds_are_skipped(void **state)
@@ -246,8 +305,7 @@ static void a_record_of_schema_2_is_a_captured_flow(void **state)
     uint8_t buf[FLOW_PACKED_MAX];
     struct flow_record in = an_exported_flow(), out;
     size_t len = flow_record_pack(&in, buf, sizeof buf);
-    size_t since = ORIGIN_PACKED + UNJUDGED_PACKED + EXPORTER_LEN;
-    assert_int_equal(flow_record_unpack(buf, len - since, &out, &e), 0);
+    assert_int_equal(flow_record_unpack(buf, len - LATER_PACKED - EXPORTER_LEN, &out, &e), 0);
     assert_int_equal(out.exporter_family, ADDR_NONE);
     assert_string_equal(out.info, "TLSv1.3");
 }
@@ -262,7 +320,7 @@ static void a_record_of_schema_3_does_not_say_why_it_is_not_judged(void **state)
     size_t len = flow_record_pack(&in, buf, sizeof buf);
     assert_int_equal(flow_record_unpack(buf, len, &out, &e), 0);
     assert_int_equal(out.quality[DIR_C2S].unjudged, UNJUDGED_CAPTURE);
-    assert_int_equal(flow_record_unpack(buf, len - ORIGIN_PACKED - UNJUDGED_PACKED, &out, &e), 0);
+    assert_int_equal(flow_record_unpack(buf, len - LATER_PACKED, &out, &e), 0);
     assert_int_equal(out.quality[DIR_C2S].score, QUALITY_SCORE_NONE);
     assert_int_equal(out.quality[DIR_C2S].unjudged, UNJUDGED_NONE);
     in.quality[DIR_C2S].unjudged = UNJUDGED_CLASS + 1;
@@ -281,8 +339,9 @@ static void a_cut_flow_is_an_error_not_a_crash(void **state)
         uint8_t *part = malloc(cut > 0 ? cut : 1);
         memcpy(part, buf, cut);
         size_t left = len - cut;
-        size_t schema_3 = ORIGIN_PACKED + UNJUDGED_PACKED, schema_2 = schema_3 + EXPORTER_LEN;
-        bool is_older = left == ORIGIN_PACKED || left == schema_3 || left == schema_2 ||
+        size_t schema_2 = LATER_PACKED + EXPORTER_LEN;
+        bool is_older = left == PRINTS_PACKED || left == PRINTS_PACKED + ORIGIN_PACKED ||
+                        left == LATER_PACKED || left == schema_2 ||
                         left == schema_2 + QUALITY_PACKED;
         assert_int_equal(flow_record_unpack(part, cut, &out, &e), is_older ? 0 : -1);
         free(part);
@@ -308,7 +367,7 @@ static void unclean_text_from_an_agent_is_refused(void **state)
     uint8_t buf[FLOW_PACKED_MAX];
     struct flow_record in = a_flow(), out;
     size_t len = flow_record_pack(&in, buf, sizeof buf);
-    buf[len - ORIGIN_PACKED - UNJUDGED_PACKED - CAPTURED_PACKED - QUALITY_PACKED - 1] =
+    buf[len - LATER_PACKED - CAPTURED_PACKED - QUALITY_PACKED - 1] =
         0xFF; /* the last letter of the info */
     assert_int_equal(flow_record_unpack(buf, len, &out, &e), -1);
 }
@@ -472,6 +531,8 @@ int main(void)
         cmocka_unit_test(a_score_above_a_hundred_is_refused),
         cmocka_unit_test(qualities_of_two_records_add_up_by_their_segments),
         cmocka_unit_test(the_largest_flow_fits_its_limit),
+        cmocka_unit_test(fingerprints_survive_the_wire),
+        cmocka_unit_test(fingerprints_of_a_later_kind_are_skipped),
         cmocka_unit_test(fields_that_a_later_schema_adds_are_skipped),
         cmocka_unit_test(who_exported_a_flow_survives_the_wire),
         cmocka_unit_test(tunnel_and_places_survive_the_wire),
