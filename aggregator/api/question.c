@@ -27,9 +27,9 @@ enum {
 static const char *const status_filters[] = {"op", "limit", NULL};
 static const char *const host_filters[] = {"op",   "sort", "desc", "cursor", "limit",
                                            "host", "vlan", "port", NULL};
-static const char *const flow_filters[] = {"op",   "sort",   "desc",   "cursor",  "limit",
-                                           "host", "client", "server", "app",     "protocol",
-                                           "port", "vlan",   "status", "quality", NULL};
+static const char *const flow_filters[] = {
+    "op",  "sort",     "desc", "cursor", "limit",  "host",    "client", "server",
+    "app", "protocol", "port", "vlan",   "status", "quality", "print",  NULL};
 static const char *const one_flow_filters[] = {"op", "flow_id", "limit", NULL};
 static const char *const alert_filters[] = {"op", "sort", "desc", "cursor", "limit", "host", NULL};
 
@@ -79,6 +79,7 @@ static void read_filter(struct args *args, struct query *q)
     int quality = args_word(args, "quality", qualities);
     (void)snprintf(q->filter.quality, sizeof q->filter.quality, "%s",
                    quality >= 0 ? qualities[quality] : ""); /* likewise */
+    read_word(args, "print", q->filter.print);
     q->filter.port = (uint16_t)args_int(args, "port", 1, 65535, 0);
     q->filter.vlan = (uint16_t)args_int(args, "vlan", 1, 4094, 0);
     if (q->op == QUERY_FLOW) {

@@ -4,6 +4,7 @@
 
 #include "common/tunnel.h"
 #include "common/wire/fields.h"
+#include "common/wire/prints.h"
 #include "common/wire/quality_row.h"
 
 #include <inttypes.h>
@@ -15,15 +16,16 @@
 
 /*
  * $1 to $3 instance and window, $4 host, $5 client, $6 server, $7 app, $8 transport, $9 port,
- * $10 vlan, $11 status, $12 flow_id, $13 and $14 the lowest and highest score (-1: not judged);
- * NULL: not asked for. The status and the score that are asked for are the flow's, not a record's.
+ * $10 vlan, $11 status, $12 flow_id, $13 and $14 the lowest and highest score (-1: not judged),
+ * $15 a fingerprint or Community ID; NULL: not asked for. The status and the score that are asked
+ * for are the flow's, not a record's.
  *
  *   r      the records of the window
  *   sums   what adds up; scores are means weighted by the segments that they judge
  *   last   what the newest record knows best
  *   c2s    the worst record of a direction tells its reason
  */
-static const char flows_with[] =
+static const char flow_sums[] =
     "WITH r AS ("
     " SELECT *, greatest(segments_c2s, 1) AS weight_c2s, greatest(segments_s2c, 1) AS weight_s2c"
     " FROM flow"
@@ -37,6 +39,9 @@ static const char flows_with[] =
     " AND ($9::int IS NULL OR client_port = $9::int OR server_port = $9::int)"
     " AND ($10::int IS NULL OR vlan = $10::int)"
     " AND ($12::bigint IS NULL OR flow_id = $12::bigint)"
+    " AND ($15::text IS NULL OR $15 IN (community_id, ja4, tcp_print, tcp_print_2025,"
+    "  encode(ja3, 'hex'), encode(ja3s, 'hex'), encode(hassh, 'hex'),"
+    "  encode(hassh_server, 'hex')))"
     "), sums AS ("
     " SELECT epoch, flow_id,"
     " (extract(epoch FROM min(first_at)) * 1000)::bigint AS first_ms,"
@@ -91,12 +96,17 @@ static const char flows_with[] =
     "  / nullif(sum(dns_questions) FILTER (WHERE dns_answer_us IS NOT NULL), 0))::bigint"
     "  AS dns_answer"
     " FROM r GROUP BY epoch, flow_id"
-    "), last AS ("
+    ")";
+static const char flow_ends[] =
+    ", last AS ("
     " SELECT DISTINCT ON (epoch, flow_id) epoch, flow_id, client, client_port, server,"
     " server_port, vlan, protocol_l4, protocol, app, category, host, info, status, source,"
     " quality_class, quality_profile, host(exporter) AS exporter, input_if, output_if, sampling,"
     " tunnel, tunnel_id, client_country, client_asn, client_as, server_country, server_asn,"
-    " server_as"
+    " server_as,"
+    " community_id, ja4, encode(ja3, 'hex') AS ja3, encode(ja3s, 'hex') AS ja3s,"
+    " encode(hassh, 'hex') AS hassh, encode(hassh_server, 'hex') AS hassh_server, user_agent,"
+    " tcp_print, tcp_print_2025, tcp_hops"
     " FROM r ORDER BY epoch, flow_id, last_at DESC, seq DESC"
     ")";
 static const char flows_select[] =
@@ -123,7 +133,9 @@ static const char flows_select[] =
     " rtt_server, rtt_server_min, rtt_server_var, rtt_server_samples,"
     " dns_questions, dns_failed, dns_unanswered, dns_answer,"
     " exporter, input_if, output_if, sampling, tunnel, tunnel_id, client_country, client_asn,"
-    " client_as, server_country, server_asn, server_as, count(*) OVER ()"
+    " client_as, server_country, server_asn, server_as, community_id,"
+    " ja4, ja3, ja3s, hassh, hassh_server, user_agent, tcp_print, tcp_print_2025, tcp_hops,"
+    " count(*) OVER ()"
     " FROM sums"
     " JOIN last USING (epoch, flow_id)"
     " LEFT JOIN c2s USING (epoch, flow_id)"
@@ -171,7 +183,10 @@ enum flow_column {
     F_TUNNEL_ID,
     F_CLIENT_PLACE,                      /* country, AS number, AS name; null what is not known */
     F_SERVER_PLACE = F_CLIENT_PLACE + 3, /* likewise */
-    F_TOTAL = F_SERVER_PLACE + 3,
+    F_COMMUNITY_ID = F_SERVER_PLACE + 3,
+    F_PRINTS, /* eight */
+    F_TCP_HOPS = F_PRINTS + 8,
+    F_TOTAL,
 };
 
 static const struct stored_column flow_columns[] = {
@@ -249,6 +264,7 @@ static struct pg_args args_of(const struct stored *s)
     stored_add_number(&args, f->status[0] != '\0', status_number(f->status));
     stored_add_number(&args, f->flow_id != 0, (int64_t)f->flow_id);
     add_quality(&args, f->quality);
+    stored_add_word(&args, f->print);
     return args;
 }
 
@@ -427,11 +443,35 @@ static void set_origin(json_t *row, const struct cells *c)
     set_place(row, "server", c, F_SERVER_PLACE);
 }
 
+static void read_text(const struct cells *c, unsigned column, char *field, size_t size)
+{
+    (void)snprintf(field, size, "%s", pg_text(c->rows, c->row, column)); /* stored from such one */
+}
+
+static void set_prints(json_t *row, const struct cells *c)
+{
+    struct print_texts t;
+    read_text(c, F_PRINTS, t.ja4, sizeof t.ja4);
+    read_text(c, F_PRINTS + 1, t.ja3, sizeof t.ja3);
+    read_text(c, F_PRINTS + 2, t.ja3s, sizeof t.ja3s);
+    read_text(c, F_PRINTS + 3, t.hassh, sizeof t.hassh);
+    read_text(c, F_PRINTS + 4, t.hassh_server, sizeof t.hassh_server);
+    read_text(c, F_PRINTS + 5, t.user_agent, sizeof t.user_agent);
+    read_text(c, F_PRINTS + 6, t.tcp, sizeof t.tcp);
+    read_text(c, F_PRINTS + 7, t.tcp_2025, sizeof t.tcp_2025);
+    set(row, "fingerprints", prints_row(&t));
+    if (!pg_is_null(c->rows, c->row, F_TCP_HOPS)) {
+        set(row, "client_hops", number_at(c, F_TCP_HOPS));
+    }
+}
+
 static json_t *shape_flow(const struct cells *c)
 {
     struct flow_record record = {0};
     json_t *row = json_object();
     set_identity(row, c);
+    set(row, "community_id", text_at(c, F_COMMUNITY_ID));
+    set_prints(row, c);
     set_sums(row, "bytes", c, F_BYTES);
     set_sums(row, "packets", c, F_PACKETS);
     set_origin(row, c);
@@ -454,7 +494,7 @@ static json_t *shape_flow(const struct cells *c)
 
 int stored_flows(const struct stored *s, struct pg *pg, struct found *found, struct err *e)
 {
-    static const struct stored_sorted by = {flows_with, flows_select, flow_columns};
+    static const struct stored_sorted by = {{flow_sums, flow_ends}, flows_select, flow_columns};
     const struct pg_args args = args_of(s);
     struct pg_rows *rows = stored_run_sorted(&s->query, pg, &by, &args, e);
     if (rows == NULL) {

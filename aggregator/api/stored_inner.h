@@ -17,9 +17,9 @@ void found_add(struct found *found, json_t *row, uint64_t last_ms);
 struct stored_column {
     const char *name, *sql;
 };
-/* A statement in two parts that lacks its order, and the columns (ended by NULL) to choose from. */
+/* A statement in its parts that lacks its order, and the columns (ended by NULL) to choose from. */
 struct stored_sorted {
-    const char *with;
+    const char *with[2]; /* "" none */
     const char *select;
     const struct stored_column *columns;
 };

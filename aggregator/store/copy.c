@@ -125,6 +125,12 @@ void copy_text(struct copy *c, const char *text)
     copy_put(c, text, len);
 }
 
+void copy_bytes(struct copy *c, const void *bytes, size_t len)
+{
+    put_be32(c, (uint32_t)len);
+    copy_put(c, bytes, len);
+}
+
 void copy_text_or_null(struct copy *c, const char *text)
 {
     if (text[0] == '\0') {

@@ -33,6 +33,7 @@ void copy_i64(struct copy *c, uint64_t value);
 /* NULL for 0. */
 void copy_i64_or_null(struct copy *c, uint64_t value);
 void copy_text(struct copy *c, const char *text);
+void copy_bytes(struct copy *c, const void *bytes, size_t len);
 /* NULL for "". */
 void copy_text_or_null(struct copy *c, const char *text);
 /* A wall time in nanoseconds as timestamptz. */

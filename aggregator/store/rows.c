@@ -2,6 +2,7 @@
 #include "aggregator/store/rows.h"
 
 #include "aggregator/store/assets.h"
+#include "aggregator/store/rows_prints.h"
 #include "aggregator/store/rows_quality.h"
 #include "common/tunnel.h"
 #include "common/wire/counters.h"
@@ -20,7 +21,7 @@ static const char *const copy_sql[ROW_TABLES] = {
                   " client_mac, server_mac, source, protocol, app, category, host,"
                   " info, " ROWS_QUALITY_SQL ", exporter, input_if, output_if, sampling,"
                   " tunnel, tunnel_id, client_country, client_asn, client_as, server_country,"
-                  " server_asn, server_as)"
+                  " server_asn, server_as, " ROWS_PRINTS_SQL ")"
                   " FROM STDIN (FORMAT binary)",
     [ROWS_TOTAL] = "COPY counter_total (instance_id, epoch, seq, start_at, seconds, bytes_in,"
                    " bytes_out, packets, dropped, flows, hosts) FROM STDIN (FORMAT binary)",
@@ -41,7 +42,7 @@ static const char *const copy_sql[ROW_TABLES] = {
 };
 
 enum {
-    FLOW_COLUMNS = 49 + ROWS_QUALITY_COLUMNS,
+    FLOW_COLUMNS = 49 + ROWS_QUALITY_COLUMNS + ROWS_PRINTS_COLUMNS,
     TOTAL_COLUMNS = 11,
     INTERFACE_COLUMNS = 11,
     APP_COLUMNS = 10,
@@ -149,6 +150,7 @@ static int add_flow(struct rows *rows, const struct batch_record *record, struct
     rows_quality_copy(c, &r);
     flow_exporter(c, &r);
     flow_origin(c, &r);
+    rows_prints_copy(c, &r);
     return 0;
 }
 
