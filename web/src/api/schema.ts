@@ -1795,7 +1795,12 @@ export interface components {
             tcp_flags_s2c?: number | null;
             /** @description Ids of alert kinds. */
             risks?: number[];
+            /** @description Community ID v1, seed 0: the same in other tools. */
             community_id?: string | null;
+            /** @description What the ends gave away of themselves in clear. Left out by older agents. */
+            fingerprints?: components["schemas"]["Fingerprint"][];
+            /** @description Routers between the client and the tap, by the TTL of its SYN. */
+            client_hops?: number;
             /** @description Address of the exporter that told the flow; left out when it was captured. Counts are then
              *     scaled by `sampling`, times are the exporter's, and quality is not known.
              *      */
@@ -1834,6 +1839,22 @@ export interface components {
             /** Format: int64 */
             server_asn?: number;
             server_as?: string;
+        };
+        /** @description Whoever sends the packets chooses what they say: a fingerprint is a hint, never a proof.
+         *      */
+        Fingerprint: {
+            /**
+             * @description JA4, JA3: the client's TLS offer; JA3S: the server's answer to it. HASSH, hasshServer: the
+             *     algorithms that either end of SSH offers. TCP: flags, TTL, window and options of the SYN.
+             *
+             * @enum {string}
+             */
+            name: "JA4" | "JA3" | "JA3S" | "HASSH" | "hasshServer" | "User-Agent" | "TCP";
+            /** @description Of its definition: values of different versions never compare. */
+            version: string;
+            /** @enum {string} */
+            side: "client" | "server";
+            value: string;
         };
         /**
          * @description Excellent from 80, good from 60, fair from 31; none: too little was seen to say.
@@ -2638,6 +2659,8 @@ export interface operations {
                 status?: components["schemas"]["FlowStatus"];
                 /** @description Label of the flow's worse direction. */
                 quality?: components["schemas"]["QualityLabel"];
+                /** @description A fingerprint of the flow (any but the User-Agent), or its Community ID. */
+                print?: string;
                 /** @description For op=flow. */
                 flow_id?: string;
                 /** @description Name of a column of the rows; left out, the op's own order (most bytes first). */

@@ -25,6 +25,7 @@ export type Probe = Schemas["Probe"];
 export type ProbePoint = Schemas["ProbePoint"];
 export type Fleet = Schemas["Fleet"];
 export type FlowRow = Schemas["FlowRow"];
+export type Fingerprint = Schemas["Fingerprint"];
 export type FlowStatus = Schemas["FlowStatus"];
 export type Instance = Schemas["Instance"];
 export type InstanceQuality = Schemas["InstanceQuality"];
