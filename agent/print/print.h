@@ -16,7 +16,8 @@ struct prints;
 
 enum { PRINT_LOOKED_ENOUGH = 255 };
 
-/* For flows numbered from 1 to so many, and one that stands in no table, number 0. NULL and e on failure. */
+/* For flows numbered from 1 to so many, and one that stands in no table, number 0. NULL and e on
+ * failure. */
 struct prints *prints_new(uint32_t max_flows, struct err *e);
 void prints_free(struct prints *ps);
 
