@@ -7,6 +7,7 @@
 #include "agent/engine_link.h"
 #include "agent/flow/half_open.h"
 #include "agent/flow/table.h"
+#include "agent/print/print.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ enum { INDEX_BYTES = 24 }; /* of an entry in the index of a common/table.h */
 static uint64_t engine_bytes(const struct settings *s)
 {
     return flow_table_bytes((uint32_t)s->flow_max) + half_open_bytes((uint32_t)s->flow_half_open) +
+           prints_bytes((uint32_t)s->flow_max) +
            (s->dpi_enabled ? dpi_bytes((uint32_t)s->dpi_max_states) : 0) + WORKER_BYTES;
 }
 

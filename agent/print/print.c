@@ -30,6 +30,8 @@ struct entry {
     uint32_t assemblies[2]; /* handles by side, 0: none yet, or no longer */
 };
 
+_Static_assert(sizeof(struct entry) <= 128, "two cache lines");
+
 /* What is known of one flow; most have no more than this. */
 struct print_flow {
     uint32_t entry; /* slab handle of its fingerprints, 0: none */
@@ -74,6 +76,13 @@ struct prints *prints_new(uint32_t max_flows, struct err *e)
         return NULL;
     }
     return ps;
+}
+
+size_t prints_bytes(uint32_t max_flows)
+{
+    return sizeof(struct prints) + ((size_t)max_flows + 1) * sizeof(struct print_flow) +
+           (size_t)max_flows * slab_slot(sizeof(struct entry)) +
+           ASSEMBLIES_MAX * slab_slot(sizeof(struct assembly));
 }
 
 void prints_free(struct prints *ps)

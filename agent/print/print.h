@@ -20,6 +20,8 @@ enum { PRINT_LOOKED_ENOUGH = 255 };
  * failure. */
 struct prints *prints_new(uint32_t max_flows, struct err *e);
 void prints_free(struct prints *ps);
+/* Bytes that it takes at most. */
+size_t prints_bytes(uint32_t max_flows);
 
 /*
  * For each packet of a flow until *looked, 0 at first, is PRINT_LOOKED_ENOUGH; later fragments are
