@@ -1,6 +1,8 @@
 #include "common/wire/prints.h"
 
+#include "common/reader.h"
 #include "common/wire/text.h"
+#include "common/writer.h"
 
 #include <stdio.h>
 #include <string.h>

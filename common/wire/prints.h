@@ -4,13 +4,13 @@
  */
 #pragma once
 
-#include "common/reader.h"
-#include "common/writer.h"
-
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct reader;
+struct writer;
 
 enum {
     PRINTS_VERSION = 1, /* of all definitions below; another number is another meaning */
