@@ -71,7 +71,7 @@ static struct print_syn syn_of(const struct vector *v)
     bytes[34] = (uint8_t)(v->window >> 8);
     bytes[35] = (uint8_t)v->window;
     struct packet p = {0};
-    assert_int_equal(decode_packet(101, bytes, 40 + padded, 40 + padded, &p), DECODE_OK);
+    assert_int_equal(decode_packet(101, 0, bytes, 40 + padded, 40 + padded, &p), DECODE_OK);
     struct print_syn syn;
     assert_true(syn_read(&p, &syn));
     return syn;
