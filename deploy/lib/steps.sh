@@ -117,6 +117,7 @@ build_console() {
     step "Fetching the console's tools" npm_ci
     downloads_ms=$((downloads_ms + step_ms))
     step 'Building the console' npm_build
+    mkdir -p "${stamp%/*}"
     echo "$hash" >"$stamp"
 }
 

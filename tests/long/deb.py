@@ -89,7 +89,7 @@ def older_tree():
         return None, None
     tree, archive = WORK / "older", WORK / "older.tar"
     run("rm", "-rf", tree)
-    tree.mkdir(parents=True)
+    (tree / "build").mkdir(parents=True)  # which older builds of the packages did not make
     run("git", "-C", TOP, "archive", "--output", archive, commit)
     run("tar", "-C", tree, "-xf", archive)
     archive.unlink()
