@@ -249,7 +249,8 @@ RULE = {"scope": "fleet", "name": "No telnet",
         "body": {"action": "deny", "transport": "tcp", "server_ports": ["23"]}}
 SCHEDULE = {"name": "Daily", "scope": "fleet", "rhythm": "daily", "hour": 6, "time_zone": "Europe/Rome",
             "keep": 3}
-RECIPIENT = {"name": "Desk", "type": "webhook", "url": "https://hooks.example.net/picket"}
+RECIPIENT = {"name": "Desk", "type": "webhook", "address": "https://hooks.example.net/picket",
+             "min_severity": "critical"}
 
 
 def leave_work(centre):
