@@ -225,8 +225,8 @@ web = {TOP}/web/dist
         self.picketctl("agent", "add", name, "--site", site, "--out", out)
         return out
 
-    def agent(self, name, sources, site="pisa", token=None, extra="", capture=""):
-        """Starts an agent with a ledger; its token is made unless a file is given."""
+    def agent(self, name, sources, site="pisa", token=None, extra="", capture="", ledger=True):
+        """Starts an agent, with a ledger of its records; its token is made unless a file is given."""
         token = token or self.token(name, site)
         config = self.dir / f"{name}.conf"
         config.write_text(f"""
@@ -244,8 +244,8 @@ cap = 256MiB
 {extra}
 """)
         self.ledgers[name] = self.dir / f"{name}.ledger"
-        self.agents[name] = Process(self, name, [AGENT, "--config", config, "--ledger",
-                                                 self.ledgers[name]]).start()
+        kept = ["--ledger", self.ledgers[name]] if ledger else []
+        self.agents[name] = Process(self, name, [AGENT, "--config", config, *kept]).start()
         return self.agents[name]
 
     # --- looking --------------------------------------------------------------------------
