@@ -1,17 +1,20 @@
 /*
  * The way of a packet through the engine, from top to bottom:
  *
- *   on_packet: decode, tunnels and fragments → flow → quality → fingerprints → DPI → records
+ *   take_view:   copy, decode, tunnels and fragments, into a batch
+ *   take_packet: flow → quality → fingerprints → DPI → records, for each of a batch in order
  *   on_due:    account, periodic and last records, by packet time
  *   turn:      a batch from each source, timers, questions, counters; then sleep on a quiet wire
  *
- * No malloc, lock or log in on_packet and on_due.
+ * No malloc, lock or log in take_view, take_packet and on_due.
  */
 #include "agent/worker.h"
 
+#include "agent/batch.h"
 #include "agent/decode/fragment.h"
 #include "agent/emit.h"
 #include "agent/flow/expire.h"
+#include "agent/flow/parts.h"
 #include "agent/flow/quality.h"
 #include "agent/questions.h"
 #include "agent/worker_parts.h"
@@ -53,9 +56,9 @@ static struct flow *begin_flow(struct worker *w, const struct packet *p, enum fl
 }
 
 /* The packet's flow; NULL when it has none yet (a SYN without an answer), or no room. */
-static struct flow *flow_of(struct worker *w, const struct packet *p, enum flow_dir *dir)
+static struct flow *flow_of(struct worker *w, const struct packet *p, uint32_t tag,
+                            enum flow_dir *dir)
 {
-    uint32_t tag = flow_table_tag(w->table, &p->ends);
     struct flow *f = flow_table_find(w->table, tag, &p->ends, dir);
     if (f != NULL && flow_is_reused(f, p)) {
         worker_retire(w, f, FLOW_IDLE); /* the old connection is told to its end */
@@ -125,19 +128,13 @@ static void advance(struct worker *w, uint64_t time_ns)
     }
 }
 
-static void take_packet(struct worker *w, const struct packet *p)
+/* A packet that this worker sees to; tag is that of its ends. */
+static void take_packet(struct worker *w, const struct packet *p, uint32_t tag)
 {
-    advance(w, p->time_ns);
-    if (p->unreachable && worker_owns(w, &p->about)) {
-        refuse_quoted(w, p);
-    }
-    if (!worker_owns(w, &p->ends)) {
-        return;
-    }
     worker_count(w, p->frames, p->frame_len);
     w->fragments_shed += p->fragment ? p->frames : 0;
     enum flow_dir dir;
-    struct flow *f = flow_of(w, p, &dir);
+    struct flow *f = flow_of(w, p, tag, &dir);
     worker_count_direction(w, dir, p->frame_len);
     worker_look_for_names(w, p);
     if (f == NULL) {
@@ -148,23 +145,65 @@ static void take_packet(struct worker *w, const struct packet *p)
     }
 }
 
-void worker_take_shed(struct worker *w, uint64_t now_ns)
+static void on_packet(struct worker *w, const struct batch_item *item)
 {
-    struct packet p;
-    while (fragments_give_up(w->fragments, now_ns, &p)) {
-        take_packet(w, &p);
+    const struct packet *p = &item->packet;
+    advance(w, p->time_ns);
+    if (p->unreachable && worker_owns(w, &p->about)) {
+        refuse_quoted(w, p);
+    }
+    if (item->owned) { /* else it only tells that time has passed */
+        take_packet(w, p, item->tag);
     }
 }
 
-static void on_packet(const struct packet_view *view, void *arg)
+static void find_owner(struct worker *w, struct batch_item *item)
+{
+    item->owned = worker_owns(w, &item->packet.ends);
+    item->tag = item->owned ? flow_table_tag(w->table, &item->packet.ends) : 0;
+}
+
+/* In three passes, so that memory is asked for while other packets are at work. */
+static void work_off(struct worker *w)
+{
+    struct batch *b = w->batch;
+    for (unsigned i = 0; i < b->count; i++) {
+        flow_table_expect(w->table, b->items[i].tag);
+    }
+    for (unsigned i = 0; i < b->count; i++) {
+        flow_parts_expect(w->table, b->items[i].tag);
+    }
+    for (unsigned i = 0; i < b->count; i++) {
+        on_packet(w, &b->items[i]);
+    }
+    batch_clear(b);
+}
+
+void worker_take_shed(struct worker *w, uint64_t now_ns)
+{
+    struct batch_item item;
+    while (fragments_give_up(w->fragments, now_ns, &item.packet)) {
+        find_owner(w, &item);
+        on_packet(w, &item);
+    }
+}
+
+static void take_view(const struct packet_view *view, void *arg)
 {
     struct worker *w = arg;
-    struct packet p;
-    enum worker_decoded decoded = worker_decode(w, view, &p);
+    if (!batch_has_room(w->batch, view)) {
+        work_off(w);
+    }
+    const struct packet_view kept = batch_keep(w->batch, view);
+    struct batch_item *item = batch_next(w->batch);
+    enum worker_decoded decoded = worker_decode(w, &kept, &item->packet);
     if ((decoded & DECODED_PACKET) != 0) {
-        take_packet(w, &p);
+        find_owner(w, item);
+        flow_table_prefetch(w->table, item->tag);
+        batch_add(w->batch, &kept);
     }
     if ((decoded & DECODED_FRAGMENT) != 0) {
+        work_off(w); /* the datagram's bytes are not the batch's */
         worker_take_shed(w, w->clock_ns);
     }
 }
@@ -177,8 +216,9 @@ static bool read_source(struct worker *w, unsigned index, uint64_t wall_ns)
         return false;
     }
     w->reading = index;
-    packet_fn take = ws->source->collects ? worker_collect : on_packet;
+    packet_fn take = ws->source->collects ? worker_collect : take_view;
     enum source_result result = ws->source->ops->read(ws->source, BATCH, wall_ns, take, w);
+    work_off(w);
     if (result == SOURCE_END || result == SOURCE_ERROR) {
         worker_source_over(w, index, result == SOURCE_END ? SOURCE_ENDED : SOURCE_FAILED);
     }

@@ -121,7 +121,8 @@ struct worker *worker_new(const struct settings *settings, struct engine_link *l
         .max_states = (uint32_t)settings->dpi_max_states,
         .breadcrumb = &w->lane->stats->breadcrumb,
     };
-    if ((w->fragments = fragments_new((size_t)settings->capture_fragments, e)) == NULL ||
+    if ((w->batch = batch_new(e)) == NULL ||
+        (w->fragments = fragments_new((size_t)settings->capture_fragments, e)) == NULL ||
         (w->table = flow_table_new((uint32_t)settings->flow_max, e)) == NULL ||
         (w->expiry = flow_expiry_new(&limits, w->table, e)) == NULL ||
         (w->openings = half_open_new((uint32_t)settings->flow_half_open, &opening, e)) == NULL ||
@@ -174,6 +175,7 @@ void worker_free(struct worker *w)
     flow_expiry_free(w->expiry);
     flow_table_free(w->table);
     fragments_free(w->fragments);
+    batch_free(w->batch);
     free(w);
 }
 

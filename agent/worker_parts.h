@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "agent/batch.h"
 #include "agent/collect/collect.h"
 #include "agent/decode/fragment.h"
 #include "agent/emit.h"
@@ -39,6 +40,7 @@ struct worker {
     _Atomic bool stop; /* set by worker_stop, read by worker_run */
     /* The stages. */
     unsigned tunnels; /* TUNNEL_BIT of those that are opened */
+    struct batch *batch;
     struct fragments *fragments;
     struct flow_table *table;
     struct flow_expiry *expiry;

@@ -20,6 +20,9 @@ struct qoe_dns *flow_table_dns_of(const struct flow_table *t, const struct flow 
 /* Only to look at, as it is now; NULL when it has none. */
 const struct qoe_tcp *flow_table_tcp_of(const struct flow_table *t, const struct flow *f);
 
+/* Asks for the memory of what the flow of this tag holds, once that of the flow is there. */
+void flow_parts_expect(const struct flow_table *t, uint32_t tag);
+
 /* A text of the flow, "" when it has none; borrowed until a text of the flow is set. */
 const char *flow_text(const struct flow_table *t, const struct flow *f, enum flow_text which);
 /* Sets one of its texts, at most HOST_NAME_SIZE - 1 bytes of it; without room it keeps the old. */

@@ -94,6 +94,22 @@ static bool same_flow(const struct flow_key *key, const struct endpoints *ends, 
            addr_equal(&key->client, &ends->dst) && addr_equal(&key->server, &ends->src);
 }
 
+void flow_table_prefetch(const struct flow_table *t, uint32_t tag)
+{
+    slots_prefetch(&t->slots, tag);
+}
+
+void flow_table_expect(const struct flow_table *t, uint32_t tag)
+{
+    uint32_t at = tag;
+    uint32_t handle = slots_next(&t->slots, tag, &at);
+    if (handle != FLOW_NONE) {
+        const uint8_t *line = slab_at(&t->flows, handle);
+        __builtin_prefetch(line);
+        __builtin_prefetch(line + 64);
+    }
+}
+
 struct flow *flow_table_find(struct flow_table *t, uint32_t tag, const struct endpoints *ends,
                              enum flow_dir *dir)
 {

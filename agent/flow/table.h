@@ -33,6 +33,13 @@ void flow_table_remove(struct flow_table *t, struct flow *f);
 
 /* The flow with this handle; NULL when free. Handles run from 1 to flow_table_span. */
 struct flow *flow_table_at(const struct flow_table *t, uint32_t handle);
+/*
+ * For packets that will be looked for soon: ask for the memory of the index; then, once that is
+ * there, for the memory of the flow.
+ */
+void flow_table_prefetch(const struct flow_table *t, uint32_t tag);
+void flow_table_expect(const struct flow_table *t, uint32_t tag);
+
 /* Bytes of a table for so many flows, all in, when everything in it is full; and, of these, what
  * flows hold beside themselves. */
 size_t flow_table_bytes(uint32_t max);
