@@ -2,6 +2,7 @@
 #include "aggregator/api/args.h"
 #include "aggregator/api/cursor.h"
 #include "aggregator/api/endpoints.h"
+#include "aggregator/api/report_shared.h"
 #include "aggregator/api/rows.h"
 #include "aggregator/api/shape.h"
 
@@ -37,6 +38,10 @@ static const char place_sql[] =
     " AND ($6::bigint IS NULL OR (a.last_at, a.id) <"
     " ('epoch'::timestamptz + $6::bigint * interval '1 us', $7::bigint))"
     " ORDER BY a.last_at DESC, a.id DESC LIMIT $8::bigint";
+
+static const struct http_fault fault_unknown_alert = {
+    404, "not_found", "There is no such alert.", "id",
+    "It may be older than alerts are kept; look for it in the list."};
 
 struct filter {
     const char *states, *instance, *site, *search;
@@ -218,6 +223,26 @@ struct http_response *alerts_get(struct call *call, struct pg *pg, struct err *e
     }
     json_decref(counts);
     return http_response_json(200, body);
+}
+
+struct http_response *alert_get(struct call *call, struct pg *pg, struct err *e)
+{
+    char sql[SQL_SIZE];
+    struct pg_args args = {0};
+    pg_add_i64(&args, call_id(call));
+    (void)snprintf(sql, sizeof sql, "%s WHERE a.id = $1::bigint", alert_row_sql); /* far below */
+    struct pg_rows *rows = pg_query(pg, sql, &args, e);
+    if (rows == NULL) {
+        return NULL;
+    }
+    if (pg_rows_count(rows) == 0) {
+        pg_rows_free(rows);
+        return http_response_error(&fault_unknown_alert);
+    }
+    struct alert_view view;
+    alert_row_read(rows, 0, &view);
+    pg_rows_free(rows);
+    return http_response_json(200, shape_alert(&view));
 }
 
 void alert_kinds_get(struct call *call)

@@ -33,6 +33,7 @@ void instance_query_get(struct call *call);
 
 /* alerts.c */
 struct http_response *alerts_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *alert_get(struct call *call, struct pg *pg, struct err *e);
 void alert_kinds_get(struct call *call);
 
 /* assets.c and asset.c */

@@ -24,6 +24,7 @@ static const struct route table[] = {
     {HTTP_GET, "/api/v1/instances/{name}/query", ROLE_VIEWER, READS, HERE(instance_query_get)},
 
     {HTTP_GET, "/api/v1/alerts", ROLE_VIEWER, READS, THERE(alerts_get)},
+    {HTTP_GET, "/api/v1/alerts/{id}", ROLE_VIEWER, READS, THERE(alert_get)},
     {HTTP_GET, "/api/v1/alert-kinds", ROLE_VIEWER, READS, HERE(alert_kinds_get)},
 
     {HTTP_GET, "/api/v1/assets", ROLE_VIEWER, READS, THERE(assets_get)},

@@ -60,6 +60,7 @@ CALLS = {
     ("GET", "/api/v1/instances/{name}/quality"): ("", None, 200),
     ("GET", "/api/v1/instances/{name}/query"): ("?op=flows&limit=5", None, 200),
     ("GET", "/api/v1/alerts"): ("?limit=5", None, 200),
+    ("GET", "/api/v1/alerts/{id}"): ("", None, 200),
     ("GET", "/api/v1/alert-kinds"): ("", None, 200),
     ("GET", "/api/v1/assets"): ("?limit=5", None, 200),
     ("GET", "/api/v1/assets/{id}"): ("", None, 200),
@@ -116,8 +117,8 @@ MADE_BY = {"reports": ("/reports", {"scope": "fleet", "period": "day", "time_zon
 def made_id(api, path):
     """The id of a row made for this very question, or 1 where there is no need of one."""
     kind = path.split("/")[3] if "{id}" in path else ""
-    if kind == "assets":
-        return wait_for(lambda: api.get("/assets?limit=1")["items"], 40, "an asset")[0]["id"]
+    if kind in ("assets", "alerts"):
+        return wait_for(lambda: api.get(f"/{kind}?limit=1")["items"], 40, f"one of {kind}")[0]["id"]
     if kind not in MADE_BY:
         return "1"
     where, body = MADE_BY[kind]
@@ -406,6 +407,16 @@ def test_pages_of_alerts_neither_repeat_nor_miss(site):
         cursor = page["next"]
         assert page["counts"]["critical"] == len(ids)
     assert len(seen) == len(ids) and set(seen) == set(ids)
+
+
+def test_one_alert_is_had_by_its_id_however_old(site):
+    old = site.sql(INSERT, "old", "an old one ", 1, 1)[0][0]
+    alert = site.api.get(f"/alerts/{old}")
+    assert alert == next(row for row in site.api.get("/alerts?q=an%20old%20one")["items"]
+                         if row["id"] == str(old))
+    assert alert["detail"] == "an old one "
+    for none in ("9223372036854775807", "x", "-1"):
+        assert site.api.request("GET", f"/api/v1/alerts/{none}")[0] == 404
 
 
 def test_alerts_are_filtered(site):

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ref, shallowRef } from "vue";
 import { hostOf, seen, who } from "../src/lib/alertText";
-import { applyAlerts, patchAlerts } from "../src/lib/alerts";
+import { applyAlerts } from "../src/lib/alerts";
 import { appName, heldRows, present, rttOf } from "../src/lib/flows";
 import { labelOf, qualityText, reasonText } from "../src/lib/quality";
 import { heldOrder, useStableOrder } from "../src/lib/order";
@@ -78,12 +78,6 @@ describe("alerts", () => {
     const old = [makeAlert({ id: "a", last_ms: 3 }), makeAlert({ id: "b", last_ms: 2 })];
     const after = applyAlerts(old, "delta", { alerts: [makeAlert({ id: "b", last_ms: 9 }), makeAlert({ id: "c", last_ms: 5 })], gone: ["a"] }, 1);
     expect(after.map((a) => a.id)).toEqual(["b"]);
-  });
-  it("patch a page where rows stand and tell the news apart", () => {
-    const page = [makeAlert({ id: "a" }), makeAlert({ id: "b" })];
-    const { rows, fresh } = patchAlerts(page, [makeAlert({ id: "b", state: "released" }), makeAlert({ id: "c" })]);
-    expect(rows.map((a) => `${a.id} ${a.state}`)).toEqual(["a event", "b released"]);
-    expect(fresh.map((a) => a.id)).toEqual(["c"]);
   });
   it("find the host to look for", () => {
     expect(hostOf(makeAlert({ client: "[2001:db8::1]:443" }))).toBe("2001:db8::1");

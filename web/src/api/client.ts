@@ -37,6 +37,13 @@ export class ApiError extends Error {
   }
 }
 
+/** Any failure as one that a page can show; what is no answer of the centre is a fault of our own. */
+export function asApiError(failure: unknown): ApiError {
+  if (failure instanceof ApiError) return failure;
+  const what = failure instanceof Error ? failure.message : String(failure);
+  return new ApiError(0, "internal", `The console failed: ${what}`);
+}
+
 let csrf = "";
 let onUnauthenticated: () => void = () => {};
 

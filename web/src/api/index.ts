@@ -19,7 +19,7 @@ import type {
   StatusRow,
 } from "./types";
 
-export { ApiError, setCsrf, setUnauthenticatedHandler } from "./client";
+export { ApiError, asApiError, setCsrf, setUnauthenticatedHandler } from "./client";
 export type { LiveStatus } from "./live";
 export type * from "./types";
 
@@ -84,6 +84,9 @@ export async function getStatus(name: string, signal?: Signal): Promise<QueryAns
 
 export const getAlerts = (query: AlertQuery, signal?: Signal) =>
   call("get", "/api/v1/alerts", { query, signal });
+
+export const getAlert = (id: string, signal?: Signal) =>
+  call("get", "/api/v1/alerts/{id}", { path: { id }, signal });
 
 export const getAssets = (query: AssetQuery, signal?: Signal) =>
   call("get", "/api/v1/assets", { query, signal });

@@ -13,16 +13,3 @@ export function applyAlerts(
   for (const id of data.gone) byId.delete(id);
   return [...byId.values()].sort((a, b) => b.last_ms - a.last_ms).slice(0, limit);
 }
-
-/** A page with the rows that changed put in their places; the others are counted as news. */
-export function patchAlerts(
-  shown: readonly Alert[],
-  changed: readonly Alert[],
-): { rows: Alert[]; fresh: Alert[] } {
-  const byId = new Map(changed.map((a) => [a.id, a]));
-  const known = new Set(shown.map((a) => a.id));
-  return {
-    rows: shown.map((a) => byId.get(a.id) ?? a),
-    fresh: changed.filter((a) => !known.has(a.id)),
-  };
-}

@@ -1,5 +1,5 @@
 // Words for what the centre tells in codes. A code that is newer than this console is shown as it is.
-import type { Alert, Instance, Severity, State } from "@/api";
+import type { Alert, ApiError, Instance, Severity, State } from "@/api";
 import { en } from "@/i18n/en";
 import { t, type Key } from "@/i18n";
 import { duration, outage } from "./format";
@@ -27,6 +27,22 @@ export const sourceWord = (source: string) => word("assets.source", source);
 export const changeWord = (what: string) => word("assets.change", what);
 export const roleWord = (role: string) => word("role", role);
 export const centreReasonWord = (reason: string | null) => word("centre.reason", reason ?? "start");
+
+/** What went wrong with a question. */
+export function errorWhy(error: ApiError): string {
+  if (error.code === "no_answer") return t("error.no_answer");
+  if (error.code === "bad_answer") return t("error.bad_answer", { status: error.status, what: error.message });
+  return error.message;
+}
+/** What can be done about it. */
+export function errorRemedy(error: ApiError): string {
+  if (error.hint) return error.hint;
+  if (error.code === "no_answer") return t("error.no_answer.remedy");
+  return error.status >= 500 || error.code === "internal" ? t("error.remedy") : "";
+}
+/** Both, as one line. */
+export const errorText = (error: ApiError) => [errorWhy(error), errorRemedy(error)].filter(Boolean).join(" ");
+
 /** "web_attack" for a person: "web attack". */
 export const familyWord = (family: string) => family.replaceAll("_", " ");
 

@@ -1,7 +1,7 @@
 // What every page knows of the fleet: the instances, the totals, how far the centre can judge.
 // Fed by the live channel; while that is lost, by asking every five seconds.
 import { computed, ref, shallowRef, watch } from "vue";
-import { ApiError, getFleet, type Centre, type Instance, type LiveFleet, type Totals } from "@/api";
+import { asApiError, getFleet, type ApiError, type Centre, type Instance, type LiveFleet, type Totals } from "@/api";
 import { applyFleet } from "@/lib/fleet";
 import { noteFresh, paused, status, subscribe } from "./live";
 
@@ -60,7 +60,7 @@ export async function pollFleet(): Promise<void> {
     noteFresh(fleet.at_ms);
     take("snap", { ...fleet, gone: [] });
   } catch (error) {
-    if (error instanceof ApiError) failure.value = error;
+    failure.value = asApiError(error);
   }
 }
 
