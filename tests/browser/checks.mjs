@@ -69,6 +69,10 @@ async function saysHowOldStoredRowsAre(page, { victim }) {
   await page.goto(`/instances/${victim}`);
   await page.waitForSelector(".instance-head[data-state=unreachable]");
   await page.waitForSelector("[data-test=flows-stale]");
+  await page.goto("/probes");
+  await page.locator("[data-test=old]").filter({ hasText: new RegExp(`${victim} does not answer: .* old`) }).waitFor();
+  await page.goto(`/assets?instance=${victim}&state=unknown`);
+  await page.locator("tr[data-asset]").first().waitFor({ timeout: 20_000 });
   await page.goto("/");
 }
 
@@ -250,7 +254,7 @@ export const checks = [
   ["values change without a reload", updatesWithoutReload],
   ["totals filter the table and Back undoes it", filtersByTotals],
   ["a killed agent turns unreachable, process dead, without a reload", showsTheKilledOneUnreachable],
-  ["its page says that its rows are not live", saysHowOldStoredRowsAre],
+  ["its page, probes and assets say that they are not live", saysHowOldStoredRowsAre],
   ["started again it is up, with the outage told", showsItUpAgain],
   ["a click leads to the instance with chart, top lists and live flows", drillsDown],
   ["filters of flows live in the URL", filtersFlowsInTheUrl],

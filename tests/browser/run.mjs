@@ -3,6 +3,7 @@
 //   node tests/browser/run.mjs --url http://127.0.0.1:8080 --user admin --password-file FILE
 //        --instances a,b,c --victim c --kill-command CMD [--start-command CMD]
 //        [--live a] [--shots DIR] [--chromium /usr/bin/chromium]
+//   node tests/browser/run.mjs --fresh --url … --user … --password-file …
 //
 // All of --instances must be up or on the way up. --kill-command kills the agent --victim (the
 // last instance unless said); --start-command starts it again. --live (the first) is the instance
@@ -14,16 +15,17 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { openBrowser } from "./browser.mjs";
 import { checks } from "./checks.mjs";
-import { tour } from "./tour.mjs";
+import { freshStates, statesOf } from "./states.mjs";
 
 const text = { type: "string" };
 const { values: args } = parseArgs({
   options: {
     url: text, user: text, "password-file": text, instances: text, victim: text, live: text,
-    "kill-command": text, "start-command": text, shots: text, chromium: text,
+    "kill-command": text, "start-command": text, shots: text, chromium: text, fresh: { type: "boolean" },
   },
 });
-for (const needed of ["url", "user", "password-file", "instances", "kill-command"]) {
+const ALWAYS = ["url", "user", "password-file"];
+for (const needed of args.fresh ? ALWAYS : [...ALWAYS, "instances", "kill-command"]) {
   if (!args[needed]) {
     console.error(`--${needed} is missing; see the head of ${import.meta.url}`);
     process.exit(2);
@@ -31,7 +33,7 @@ for (const needed of ["url", "user", "password-file", "instances", "kill-command
 }
 
 const browser = await openBrowser(args.chromium ?? "/usr/bin/chromium", args.url);
-const instances = args.instances.split(",");
+const instances = (args.instances ?? "").split(",");
 const given = {
   user: args.user,
   password: readFileSync(args["password-file"], "utf8").trim(),
@@ -60,13 +62,17 @@ async function run(name, check) {
   }
 }
 
-const page = await browser.openPage();
-for (const [index, [name, check]] of checks.entries()) {
-  const before = failed;
-  await run(name, () => check(page, given));
-  if (failed > before) await given.shoot(page, `failed-${index}`).catch(() => {});
+async function runChecks() {
+  const page = await browser.openPage();
+  for (const [index, [name, check]] of checks.entries()) {
+    const before = failed;
+    await run(name, () => check(page, given));
+    if (failed > before) await given.shoot(page, `failed-${index}`).catch(() => {});
+  }
 }
-await run("every page fits, light and dark, 1440 and 390 px", () => tour(given));
+
+if (!args.fresh) await runChecks();
+for (const [name, check] of args.fresh ? freshStates(given) : await statesOf(given)) await run(name, check);
 await run("no fault on the console, no foreign host asked", () => assert.deepEqual(browser.faults, []));
 await browser.close();
 

@@ -6,15 +6,31 @@ import shutil
 import subprocess
 import time
 
+import pytest
+
+from devices import Snmpd
+from furnish import furnish
 from lab import TOP, wait_for
 from packets import write_load, write_scan
 
 SHOTS = pathlib.Path(os.environ.get("PICKET_SHOTS", TOP / "build/shots"))
 LIMIT_S = 300
+FRESH_LIMIT_S = 90
 
 
-def start_three(lab):
-    api = lab.start_centre()
+def command_of(lab, *words):
+    return [shutil.which("node"), TOP / "tests/browser/run.mjs", "--url", lab.url, "--user",
+            "admin", "--password-file", lab.password_file, "--shots", SHOTS, *words]
+
+
+def look_at_the_fresh_centre(lab):
+    done = subprocess.run(command_of(lab, "--fresh"), capture_output=True, text=True, cwd=TOP,
+                          timeout=FRESH_LIMIT_S, check=False)
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def start_three(lab, api):
     load, scan = lab.dir / "load.pcap", lab.dir / "scan.pcap"
     write_load(load, flows=1500, seconds=60)
     write_scan(scan)
@@ -28,14 +44,22 @@ def start_three(lab):
     return list(sources)
 
 
-def test_a_person_signs_in_watches_one_die_and_drills_down(lab):
-    names = start_three(lab)
+@pytest.fixture
+def snmpd(tmp_path):
+    device = Snmpd(tmp_path / "snmpd").start()
+    yield device
+    device.stop()
+
+
+def test_a_person_signs_in_watches_one_die_and_drills_down(lab, snmpd):
+    api = lab.start_centre()
+    look_at_the_fresh_centre(lab)
+    names = start_three(lab, api)
+    furnish(api, snmpd, names[0], lab.http_port)
     victim = lab.agents[names[-1]]
     again = lab.dir / "start-again"
-    command = [shutil.which("node"), TOP / "tests/browser/run.mjs", "--url", lab.url, "--user",
-               "admin", "--password-file", lab.password_file, "--instances", ",".join(names),
-               "--kill-command", f"kill -9 {victim.pid}", "--start-command", f"touch {again}",
-               "--shots", SHOTS]
+    command = command_of(lab, "--instances", ",".join(names), "--kill-command",
+                         f"kill -9 {victim.pid}", "--start-command", f"touch {again}")
     log = lab.dir / "browser.log"
     with open(log, "wb") as out:
         browser = subprocess.Popen(command, stdout=out, stderr=out, cwd=TOP)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ConfigItem } from "@/api";
-import { daysLeft, isStale, linesOf, matches, memoryRatio, portState, rankOf, sortBy, toneOf } from "@/lib/devices";
+import { daysLeft, isStale, linesOf, matches, memoryRatio, oldNote, portState, rankOf, sortBy, toneOf } from "@/lib/devices";
 import { bodyOf, formOf, headOf, probeMembers, snmpMembers } from "@/lib/targets";
 
 describe("states of devices and probes", () => {
@@ -20,6 +20,11 @@ describe("states of devices and probes", () => {
     expect(isStale({ interval_s: 60 }, 0, 200_000)).toBe(false);
     expect(isStale({ interval_s: 60 }, 0, 211_000)).toBe(true);
     expect(isStale({ interval_s: 60 }, null, 211_000)).toBe(false);
+    const row = { interval_s: 60, instance: "pisa-1" };
+    expect(oldNote(row, 0, 200_000, { answering: true })).toBe("");
+    expect(oldNote(row, 0, 211_000, undefined)).toMatch(/^What you see is 3.min.* old\.$/);
+    expect(oldNote(row, 0, 61_000, { answering: false })).toMatch(/^pisa-1 does not answer: .* 1.min.* old\.$/);
+    expect(oldNote(row, null, 211_000, { answering: false })).toBe("");
   });
 });
 

@@ -2,6 +2,8 @@
 // of a chart out of stored points.
 import type { Device, DeviceInterface, Probe } from "@/api";
 import type { ShapeName } from "@/components/StatusShape.vue";
+import { t } from "@/i18n";
+import { duration } from "./format";
 import type { ChartData } from "./series";
 
 export type Tone = "up" | "attention" | "down" | "off";
@@ -47,6 +49,20 @@ export function isStale(row: { interval_s: number }, at_ms: number | null, now_m
   const PATIENCE = 3;
   const SLACK_MS = 30_000;
   return at_ms !== null && row.interval_s > 0 && now_ms - at_ms > PATIENCE * row.interval_s * 1000 + SLACK_MS;
+}
+
+/** What is to be said of figures that are history: how old they are, and when it is so because the
+ * instance itself does not answer, that. Empty while they are of now. */
+export function oldNote(
+  row: { interval_s: number; instance: string | null },
+  at_ms: number | null,
+  now_ms: number,
+  instance: { answering: boolean } | undefined,
+): string {
+  if (at_ms === null) return "";
+  const age = duration(Math.max(0, now_ms - at_ms));
+  if (instance && !instance.answering) return t("target.silent", { name: row.instance ?? "", age });
+  return isStale(row, at_ms, now_ms) ? t("target.old", { age }) : "";
 }
 
 export const memoryRatio = (row: Pick<Device, "memory_used" | "memory_total">): number | null =>
