@@ -7,10 +7,10 @@ export function pagesOf({ live, device }) {
   return [
     { name: "fleet", route: "fleet", path: "/", data: "tr[data-instance]", empty: /No instance yet[^]*Invite an instance/, row: "tr[data-instance] a", to: /\/instances\//, pushed: true },
     { name: "instance", route: "instance", path: `/instances/${live}`, data: "tr[data-flow]", empty: /No instance has this name[^]*To the fleet/, row: "tr[data-flow] .f-app button", to: "dialog" },
-    { name: "assets", route: "assets", path: "/assets", data: "tr[data-asset]", empty: /No asset yet/, row: "tr[data-asset] .s-name button", to: "dialog" },
-    { name: "alerts", route: "alerts", path: "/alerts", data: "tr[data-kind]", empty: /No alert yet/, row: "tr[data-kind] .a-title button", to: "dialog" },
+    { name: "assets", route: "assets", path: "/assets", data: "tr[data-asset]", empty: /No asset yet[^]*Invite an instance/, row: "tr[data-asset] .s-name button", to: "dialog" },
+    { name: "alerts", route: "alerts", path: "/alerts", data: "tr[data-kind]", empty: /No alert yet[^]*Invite an instance/, row: "tr[data-kind] .a-title button", to: "dialog" },
     { name: "devices", route: "devices", path: "/snmp", data: "tr[data-device] a", empty: /No devices yet[^]*Add/, row: "tr[data-device] a", to: /\/snmp\/./, dialogs: ["[data-test=add-device]"] },
-    { name: "device", route: "device", path: `/snmp/${live}/${device ?? 1}`, data: "tr[data-port]", empty: /There is no such/, row: "tr[data-port] button", to: /if=/ },
+    { name: "device", route: "device", path: `/snmp/${live}/${device ?? 1}`, data: "tr[data-port]", empty: /There is no instance of this name/, row: "tr[data-port] button", to: /if=/ },
     { name: "probes", route: "probes", path: "/probes", data: "tr[data-probe] [data-state=ok]", empty: /No probes yet[^]*Add/, row: "tr[data-probe] .device-name", to: "dialog", dialogs: ["[data-test=add-probe]"] },
     { name: "acl", route: "rules", path: "/policies/acl", data: "tr[data-rule]", empty: /No rules yet[^]*rule/, row: "tr[data-rule] .rule-name", to: "dialog" },
     { name: "network", route: "rules", path: "/policies/network", data: "tr[data-rule]", empty: /No servers are named yet/, row: "tr[data-rule] .rule-name", to: "dialog" },
