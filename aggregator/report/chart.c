@@ -21,16 +21,23 @@ enum {
     BAR_HEIGHT = 8,
 };
 
-/* The least of 1, 2, 2.5, 5 and 10 times a power of ten that covers the value. */
-static double nice_top(double value)
+/*
+ * The top of an axis that covers the value: GRID_LINES steps of 1, 2, 2.5 or 5 times a power of
+ * ten, for whole numbers (counts) of whole ones.
+ */
+static double nice_top(double value, bool whole)
 {
     static const double steps[] = {1, 2, 2.5, 5, 10};
-    double power = value > 0 ? pow(10, floor(log10(value))) : 1;
+    double least = value / GRID_LINES;
+    double power = value > 0 ? pow(10, floor(log10(least))) : 1;
+    if (whole && power < 1) {
+        power = 1;
+    }
     size_t i = 0;
-    while (i < 4 && steps[i] * power < value) {
+    while (i < 4 && (steps[i] * power < least || (whole && fmod(steps[i] * power, 1) > 0))) {
         i++;
     }
-    return steps[i] * power;
+    return steps[i] * power * GRID_LINES;
 }
 
 static double x_of(const struct chart_time *time, int64_t at_ms)
@@ -171,7 +178,7 @@ static double series_max(const struct chart_time *time, const struct chart_serie
 void chart_lines(struct html *html, const struct chart_time *time, enum figure_unit unit,
                  const struct chart_series *now, const struct chart_series *before, const char *alt)
 {
-    double top = nice_top(fmax(series_max(time, now), series_max(time, before)));
+    double top = nice_top(fmax(series_max(time, now), series_max(time, before)), false);
     open_image(html, WIDTH, HEIGHT, "chart", alt);
     gaps(html, time, now);
     grid(html, time, unit, top);
@@ -214,11 +221,11 @@ static void column(struct html *html, const struct chart_time *time,
 void chart_columns(struct html *html, const struct chart_time *time, enum figure_unit unit,
                    const struct chart_layer *layers, unsigned layer_count, const char *alt)
 {
-    double max = GRID_LINES; /* whole numbers on the axis of counts */
+    double max = 0;
     for (unsigned i = 0; i < time->steps; i++) {
         max = fmax(max, column_height(layers, layer_count, i));
     }
-    double top = ceil(nice_top(max) / GRID_LINES) * GRID_LINES;
+    double top = nice_top(max, true);
     open_image(html, WIDTH, HEIGHT, "chart", alt);
     grid(html, time, unit, top);
     for (unsigned i = 0; i < time->steps; i++) {
@@ -240,6 +247,23 @@ void chart_strip(struct html *html, const struct chart_time *time, const struct 
         double width = fmax(end - x, 0.6); /* a short outage is still seen */
         html_format(html, "<rect class=\"%s\" x=\"%.2f\" width=\"%.2f\" height=\"%d\"/>",
                     spans[i].class, x, width, STRIP_HEIGHT);
+    }
+    html_raw(html, "</svg>");
+}
+
+void chart_parts(struct html *html, const struct chart_part *parts, unsigned count, const char *alt)
+{
+    double sum = 0;
+    for (unsigned i = 0; i < count; i++) {
+        sum += parts[i].value;
+    }
+    open_image(html, WIDTH, STRIP_HEIGHT, "parts", alt);
+    double x = 0;
+    for (unsigned i = 0; i < count && sum > 0; i++) {
+        double width = parts[i].value / sum * WIDTH;
+        html_format(html, "<rect class=\"%s\" x=\"%.2f\" width=\"%.2f\" height=\"%d\"/>",
+                    parts[i].class, x, width, STRIP_HEIGHT);
+        x += width;
     }
     html_raw(html, "</svg>");
 }

@@ -1,7 +1,7 @@
 /*
- * Charts as inline SVG, drawn by us: lines over time, columns over time, a strip of states, and a
- * small bar for a table's cell. Each is an image with a text alternative. Colours are classes of
- * the page's style, so a chart needs no style of its own.
+ * Charts as inline SVG, drawn by us: lines over time, columns over time, a strip of states, a bar
+ * of parts, and a small bar for a table's cell. Each is an image with a text alternative. Colours
+ * are classes of the page's style, so a chart needs no style of its own.
  */
 #pragma once
 
@@ -61,6 +61,15 @@ struct chart_span {
 };
 void chart_strip(struct html *html, const struct chart_time *time, const struct chart_span *spans,
                  unsigned count, const char *alt);
+
+/* One bar over the whole width, divided as the values are; the numbers beside it say what they are.
+ */
+struct chart_part {
+    const char *class;
+    double value;
+};
+void chart_parts(struct html *html, const struct chart_part *parts, unsigned count,
+                 const char *alt);
 
 /* A bar of share (0 to 1) for a cell; the number beside it says the value. */
 void chart_bar(struct html *html, double share);

@@ -143,7 +143,13 @@ static void write_labels(struct build *build, const struct pg_rows *now,
     if (!pg_is_null(before, 0, C_P50)) {
         html_format(html, "; in the period before, %lld", (long long)pg_i64(before, 0, C_P50));
     }
-    html_raw(html, ".</p><p class=\"legend\">");
+    html_raw(html, ".</p>");
+    const struct chart_part parts[] = {{"q-excellent", pg_double(now, 0, C_EXCELLENT)},
+                                       {"q-good", pg_double(now, 0, C_GOOD)},
+                                       {"q-fair", pg_double(now, 0, C_FAIR)},
+                                       {"q-poor", pg_double(now, 0, C_POOR)}};
+    chart_parts(html, parts, sizeof parts / sizeof parts[0], "Flows by their label");
+    html_raw(html, "<p class=\"legend\">");
     label_text(build, now, C_EXCELLENT, QUALITY_EXCELLENT);
     label_text(build, now, C_GOOD, QUALITY_GOOD);
     label_text(build, now, C_FAIR, QUALITY_FAIR);

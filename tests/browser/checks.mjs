@@ -2,6 +2,7 @@
 // what the run was given; it throws when the console does not do what it should.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { isAccessible } from "./hold.mjs";
 
 const row = (page, name) => page.locator(`tr[data-instance="${name}"]`);
 const inState = (page, name, state) => page.locator(`tr[data-instance="${name}"][data-state="${state}"]`);
@@ -156,6 +157,7 @@ async function makesAndOpensAReport(page, { shoot }) {
   const border = await report.evaluate(() => getComputedStyle(document.querySelector(".kpis li")).borderTopStyle);
   assert.equal(border, "solid");
   assert.deepEqual(stopped, []);
+  await isAccessible(report, "the report");
   await shoot(report, "report");
   await report.close();
 }

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 static void a_text_from_outside_cannot_end_an_element_or_an_attribute(void **state)
@@ -142,6 +143,45 @@ static void a_short_outage_is_still_seen_in_a_long_strip(void **state)
     html_done(&html);
 }
 
+/* The labels of the vertical axis, from the bottom, of columns as high as the value. */
+static void assert_axis(double value, const char *labels)
+{
+    struct html html = {0};
+    struct chart_time time = {.to_ms = 10000, .step_ms = 10000, .steps = 1};
+    struct chart_layer layer = {.class = "v-info", .values = {value}};
+    char found[120] = "";
+    chart_columns(&html, &time, FIGURE_COUNT, &layer, 1, "alt");
+    for (const char *at = html.text; (at = strstr(at, "class=\"y\"")) != NULL; at++) {
+        const char *text = strchr(at, '>') + 1;
+        size_t used = strlen(found);
+        (void)snprintf(found + used, sizeof found - used, "%.*s ", (int)strcspn(text, "<"), text);
+    }
+    html_done(&html);
+    assert_string_equal(found, labels);
+}
+
+static void an_axis_of_counts_goes_in_round_whole_steps_and_not_far_above_the_highest(void **state)
+{
+    (void)state;
+    assert_axis(0, "0 1 2 3 4 ");
+    assert_axis(4, "0 1 2 3 4 ");
+    assert_axis(5, "0 2 4 6 8 ");
+    assert_axis(29, "0 10 20 30 40 ");
+    assert_axis(100, "0 25 50 75 100 ");
+    assert_axis(101, "0 50 100 150 200 ");
+}
+
+static void a_bar_of_parts_is_divided_as_the_values_are(void **state)
+{
+    (void)state;
+    struct html html = {0};
+    const struct chart_part parts[] = {{"q-good", 3}, {"q-fair", 0}, {"q-poor", 1}};
+    chart_parts(&html, parts, 3, "alt");
+    assert_non_null(strstr(html.text, "class=\"q-good\" x=\"0.00\" width=\"540.00\""));
+    assert_non_null(strstr(html.text, "class=\"q-poor\" x=\"540.00\" width=\"180.00\""));
+    html_done(&html);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +193,8 @@ int main(void)
         cmocka_unit_test(a_change_is_told_against_the_period_before),
         cmocka_unit_test(a_time_without_data_is_a_gap_and_not_a_line_at_nought),
         cmocka_unit_test(a_short_outage_is_still_seen_in_a_long_strip),
+        cmocka_unit_test(an_axis_of_counts_goes_in_round_whole_steps_and_not_far_above_the_highest),
+        cmocka_unit_test(a_bar_of_parts_is_divided_as_the_values_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
