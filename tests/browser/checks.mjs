@@ -139,7 +139,7 @@ async function storesTheOutageAsAnAlert(page, { victim }) {
   await page.waitForSelector("tr[data-kind=fleet_agent_unreachable]");
 }
 
-async function makesAndOpensAReport(page, { shoot }) {
+async function makesAndOpensAReport(page, { openPage, shoot }) {
   await page.goto("/reports");
   await page.click("[data-test=new-report]");
   await page.check("dialog[open] input[value=hour]");
@@ -157,8 +157,12 @@ async function makesAndOpensAReport(page, { shoot }) {
   const border = await report.evaluate(() => getComputedStyle(document.querySelector(".kpis li")).borderTopStyle);
   assert.equal(border, "solid");
   assert.deepEqual(stopped, []);
-  await isAccessible(report, "the report");
   await shoot(report, "report");
+  // Nothing runs in a report, and so not axe either: it looks at a copy.
+  const copy = await openPage();
+  await copy.setContent(await report.content());
+  await isAccessible(copy, "the report");
+  await copy.context().close();
   await report.close();
 }
 

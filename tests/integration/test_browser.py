@@ -41,6 +41,8 @@ def start_three(lab, api):
     for name in sources:
         wait_for(lambda: ((api.instance(name) or {}).get("throughput_bps") or 0) > 0, 40,
                  f"{name} tells its throughput")
+    wait_for(lambda: api.get("/assets?instance=siena-1&limit=1")["items"], 60,
+             "the one that is going to die has told its assets")
     return list(sources)
 
 
