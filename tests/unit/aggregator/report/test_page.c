@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void a_text_from_outside_cannot_end_an_element_or_an_attribute(void **state)
