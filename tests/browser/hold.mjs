@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 const web = createRequire(new URL("../../web/package.json", import.meta.url));
 const axe = readFileSync(web.resolve("axe-core/axe.min.js"), "utf8");
 const GRAVE = ["serious", "critical"];
-const LIMIT = 400; // steps of the keyboard through one page
+const LIMIT = 1000; // steps of the keyboard through one page
 
 export async function fits(page, name) {
   const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

@@ -52,10 +52,11 @@ if (args.shots) mkdirSync(args.shots, { recursive: true });
 let passed = 0;
 let failed = 0;
 async function run(name, check) {
+  const begun = Date.now();
   try {
     const note = await check();
     passed++;
-    console.log(`ok      ${name}${note ? `: ${note}` : ""}`);
+    console.log(`ok      ${name}${note ? `: ${note}` : ""} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
   } catch (error) {
     failed++;
     console.log(`FAILED  ${name}\n        ${String(error.message).replaceAll("\n", "\n        ")}`);

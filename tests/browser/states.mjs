@@ -32,7 +32,6 @@ async function holds({ shoot }, page, label) {
   await shoot(page, label);
   await fits(page, label);
   await isAccessible(page, label);
-  await isReachable(page, label);
 }
 
 /** Pushed and polled values stop, so that nothing moves under the keyboard. */
@@ -49,10 +48,8 @@ async function withData({ openPage, shoot, ...given }, [scheme, screen], pages) 
     await page.goto(path);
     await page.waitForSelector(data, { timeout: 20_000 });
     await still(page);
-    await shoot(page, label);
-    await fits(page, label);
-    await isAccessible(page, label);
-    if (scheme === "dark" && screen === "wide") return; // same keys as in light
+    await holds({ shoot }, page, label);
+    if ((scheme === "dark") === (screen === "wide")) return; // one walk by the keyboard a screen
     await isReachable(page, label);
     for (const button of dialogs) {
       await page.locator(button).first().focus();
@@ -106,6 +103,7 @@ async function refused(given, look, pages) {
     await says(page, label, CAUSE, REMEDY);
     await page.getByRole("button", { name: /^Try (again|now)$/ }).first().waitFor();
     await holds(given, page, label);
+    await isReachable(page, label);
   });
   await page.context().close();
 }
@@ -137,6 +135,7 @@ async function fresh({ openPage, ...given }, look, pages) {
     await says(page, label, empty);
     await page.waitForFunction(() => !document.querySelector(".skeleton"));
     await holds(given, page, label);
+    await isReachable(page, label);
   });
   await page.context().close();
 }
@@ -145,6 +144,7 @@ async function atTheDoor({ openPage, ...given }, look) {
   const page = await openPage({ ...looks(...look), refusals: true });
   await page.goto("/login");
   await page.waitForSelector("[type=submit]");
+  await isReachable(page, "login");
   await holds(given, page, `login-${look.join("-")}`);
   await page.route("**/api/v1/session", (route) => route.abort());
   await page.goto("/alerts"); // whose session cannot be asked for
