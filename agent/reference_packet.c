@@ -46,7 +46,9 @@ static bool take_ip(struct reader *r, size_t wire_len, struct packet *p)
         p->ends.src_port = 0;
         p->ends.dst_port = 0;
     }
-    return result == DECODE_OK || (result != DECODE_DEEP && (!ports || read_ports(p)));
+    /* A fragment's ports were read as far as it goes; here all of the header counts, or nothing. */
+    bool sound = result == DECODE_OK && (!p->fragment || p->ends.family == ADDR_IPV6);
+    return sound || (result != DECODE_DEEP && (!ports || read_ports(p)));
 }
 
 static bool is_ip_in_ip(const struct packet *p)
