@@ -36,7 +36,9 @@ static void on_record(const struct record *record, void *arg)
     }
     host_table_learn(c->hosts, &record->flow);
     assets_learn(c->assets, &record->flow);
-    if (uplink_flow(c->uplink, &record->flow, &e) != 0) {
+    struct flow_record flow = record->flow;
+    geo_mark(c->geo, &flow);
+    if (uplink_flow(c->uplink, &flow, &e) != 0) {
         log_warn(&e, "a flow record is not kept");
     }
 }
@@ -154,6 +156,7 @@ static void on_beat(uv_timer_t *timer)
     uint64_t wall_ns = clock_wall_ns();
     uint64_t mono_ns = clock_mono_ns();
     host_table_sweep(c->hosts, wall_ns);
+    geo_refresh(c->geo);
     control_tell_hits(c);
     c->site = site_totals(c->hosts, wall_ns);
     struct health_outside known = control_measure(c, wall_ns, mono_ns);

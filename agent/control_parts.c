@@ -62,7 +62,8 @@ static int open_tables(struct control *c, const struct control_calls *calls, str
         .path = c->alerts_path, .name = s->name, .take = calls->alert, .arg = c};
     c->intake = (struct intake){
         .account = calls->account, .record = calls->record, .exporter = note_exporter, .arg = c};
-    c->hosts = host_table_new((size_t)s->hosts_max, local, e);
+    c->geo = geo_open(s->geo_country, s->geo_asn, e);
+    c->hosts = c->geo == NULL ? NULL : host_table_new((size_t)s->hosts_max, local, e);
     c->counters = c->hosts == NULL ? NULL : counters_new(now_ns, calls->counter, is_local, c, e);
     c->alerts = c->counters == NULL ? NULL : alert_engine_open(&alerts, now_ns, e);
     bool rules = c->alerts != NULL && policies_open(&c->policies, is_local, c, e) == 0;
@@ -107,11 +108,12 @@ static int open_drill(struct control *c, const struct control_calls *calls, stru
         .walls = c->walls,
         .link = c->link,
         .hosts = c->hosts,
+        .geo = c->geo,
         .assets = c->assets,
         .alerts = c->alerts,
         .health = &c->health,
         .uplink = c->uplink,
-        .flows = drill_flows_new(c->link, sink, e),
+        .flows = drill_flows_new(c->link, c->geo, sink, e),
         .sink = sink,
     };
     return c->drill.flows == NULL ? -1 : 0;
@@ -164,6 +166,7 @@ void control_parts_close(struct control *c)
     counters_free(c->counters);
     assets_close(c->assets);
     host_table_free(c->hosts);
+    geo_close(c->geo);
     settings_free(c->reloaded);
     (void)uv_loop_close(&c->loop); /* busy only when it never ran, and then the process ends */
 }
@@ -183,10 +186,11 @@ void control_reload(struct control *c)
     log_set_level(settings_log_level(fresh));
     detectors_set(c->detectors, &detect);
     host_table_set_local(c->hosts, local);
+    geo_set(c->geo, fresh->geo_country, fresh->geo_asn);
     settings_free(c->reloaded);
     c->reloaded = fresh;
     c->reloads++;
     c->settings = fresh;
     control_assets_reload(c);
-    log_info(NULL, "settings taken over: log level, local networks, detectors, assets");
+    log_info(NULL, "settings taken over: log level, local networks, detectors, assets, countries");
 }

@@ -34,6 +34,7 @@ struct control {
 
     struct intake intake;
     struct host_table *hosts;
+    struct geo *geo;
     struct assets *assets;
     struct saver assets_saver;
     struct site_totals site; /* as of the last heartbeat */

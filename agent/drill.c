@@ -92,18 +92,35 @@ static json_t *status_assets(const struct drill *d, uint64_t wall_ns)
                      (json_int_t)(s.learning_until_ns / NS_PER_MS));
 }
 
+static json_t *status_geo_file(const struct geo_view *v)
+{
+    return json_pack("{s:s, s:s, s:o*, s:o*, s:o*}", "state", geo_state_name(v->state), "path",
+                     v->path, "type", v->type[0] == '\0' ? NULL : fields_string(v->type), "why",
+                     v->why[0] == '\0' ? NULL : fields_string(v->why), "built_ms",
+                     v->built_s == 0 ? NULL : json_integer((json_int_t)v->built_s * 1000));
+}
+
+static json_t *status_geo(const struct drill *d)
+{
+    struct geo_view country = geo_country_view(d->geo);
+    struct geo_view asn = geo_asn_view(d->geo);
+    return json_pack("{s:o, s:o}", "country", status_geo_file(&country), "asn",
+                     status_geo_file(&asn));
+}
+
 static json_t *status_row(const struct drill *d, uint64_t wall_ns, uint64_t mono_ns)
 {
     const struct health *h = d->health;
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
-                     "name", d->name, "version", PICKET_VERSION, "boot", h->boot, "uptime_s",
-                     (json_int_t)((mono_ns - h->start_mono_ns) / NS_PER_S), "memory_bytes",
-                     (json_int_t)h->pss_bytes, "cpu_ms", (json_int_t)h->cpu_ms, "control_starts",
-                     (json_int_t)h->sample.control_generation, "control_walls", d->walls,
-                     "alerts_engaged", (json_int_t)alert_engine_engaged(d->alerts), "sources",
-                     rows_of_sources(&h->sample), "engine", status_engine(d), "uplink",
-                     status_uplink(d), "hosts", status_hosts(d, wall_ns), "assets",
-                     status_assets(d, wall_ns), "exporters", rows_of_exporters(&h->sample));
+    return json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+        d->name, "version", PICKET_VERSION, "boot", h->boot, "uptime_s",
+        (json_int_t)((mono_ns - h->start_mono_ns) / NS_PER_S), "memory_bytes",
+        (json_int_t)h->pss_bytes, "cpu_ms", (json_int_t)h->cpu_ms, "control_starts",
+        (json_int_t)h->sample.control_generation, "control_walls", d->walls, "alerts_engaged",
+        (json_int_t)alert_engine_engaged(d->alerts), "sources", rows_of_sources(&h->sample),
+        "engine", status_engine(d), "uplink", status_uplink(d), "hosts", status_hosts(d, wall_ns),
+        "assets", status_assets(d, wall_ns), "exporters", rows_of_exporters(&h->sample), "geo",
+        status_geo(d));
 }
 
 static void ask_status(struct drill *d, const struct query *question, uint64_t wall_ns,
@@ -160,7 +177,7 @@ void drill_ask(struct drill *d, const struct query *question, uint64_t wall_ns, 
 {
     switch (question->op) {
     case QUERY_STATUS: ask_status(d, question, wall_ns, mono_ns); return;
-    case QUERY_HOSTS: drill_hosts_ask(d->hosts, question, d->sink, wall_ns); return;
+    case QUERY_HOSTS: drill_hosts_ask(d->hosts, d->geo, question, d->sink, wall_ns); return;
     case QUERY_FLOWS: drill_flows_ask(d->flows, question, mono_ns); return;
     case QUERY_FLOW:
         if (question->filter.flow_id == 0) {

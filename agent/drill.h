@@ -9,6 +9,7 @@
 #include "agent/asset/asset.h"
 #include "agent/asset/host.h"
 #include "agent/drill_flows.h"
+#include "agent/geo/geo.h"
 #include "agent/health.h"
 #include "agent/uplink/answer.h"
 #include "agent/uplink/uplink.h"
@@ -22,6 +23,7 @@ struct drill {
     const char *walls; /* the sandbox of control, for status */
     const struct engine_link *link;
     struct host_table *hosts;
+    struct geo *geo;
     const struct assets *assets;
     struct alert_engine *alerts;
     const struct health *health;

@@ -54,14 +54,15 @@ struct pending {
 
 struct drill_flows {
     struct engine_link *link;
+    struct geo *geo;
     struct answer_sink sink;
     struct pending queue[DRILL_WAITING]; /* the first is with the engine */
     size_t waiting;
     uint64_t id; /* of the question with the engine; counts up */
 };
 
-struct drill_flows *drill_flows_new(struct engine_link *link, struct answer_sink sink,
-                                    struct err *e)
+struct drill_flows *drill_flows_new(struct engine_link *link, struct geo *geo,
+                                    struct answer_sink sink, struct err *e)
 {
     struct drill_flows *d = calloc(1, sizeof *d);
     if (d == NULL) {
@@ -69,6 +70,7 @@ struct drill_flows *drill_flows_new(struct engine_link *link, struct answer_sink
         return NULL;
     }
     d->link = link;
+    d->geo = geo;
     d->sink = sink;
     /* A control before us may have asked: begin above what the lanes have answered. */
     for (unsigned i = 0; i < link->workers; i++) {
@@ -161,7 +163,7 @@ static bool lane_is_ready(const struct drill_flows *d, unsigned lane)
            d->id;
 }
 
-static json_t *lane_read(const struct engine_snapshot *snapshot)
+static json_t *lane_read(struct geo *geo, const struct engine_snapshot *snapshot)
 {
     json_t *rows = json_array();
     uint32_t count = snapshot->count < QUERY_LIMIT_MAX ? snapshot->count : QUERY_LIMIT_MAX;
@@ -169,6 +171,7 @@ static json_t *lane_read(const struct engine_snapshot *snapshot)
         struct live_flow flow;
         memcpy(&flow, &snapshot->rows[i], sizeof flow);
         if (intake_check_flow(&flow.record)) {
+            geo_mark(geo, &flow.record);
             (void)json_array_append_new(rows, row_of_flow(&flow)); /* short of memory: fewer */
         }
     }
@@ -256,7 +259,7 @@ static void answer_first(struct drill_flows *d)
         ready++;
         total += snapshot->total;
         partial = partial || snapshot->partial != 0;
-        lanes[i].rows = lane_read(snapshot);
+        lanes[i].rows = lane_read(d->geo, snapshot);
     }
     if (ready == 0) {
         answer_fail(&d->queue[0].question, d->sink, "engine_silent",

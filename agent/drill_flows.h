@@ -7,6 +7,7 @@
 #pragma once
 
 #include "agent/engine_link.h"
+#include "agent/geo/geo.h"
 #include "agent/uplink/answer.h"
 #include "common/err.h"
 #include "common/wire/query.h"
@@ -21,8 +22,8 @@ enum {
 struct drill_flows;
 
 /* NULL and e on failure. */
-struct drill_flows *drill_flows_new(struct engine_link *link, struct answer_sink sink,
-                                    struct err *e);
+struct drill_flows *drill_flows_new(struct engine_link *link, struct geo *geo,
+                                    struct answer_sink sink, struct err *e);
 void drill_flows_free(struct drill_flows *d);
 void drill_flows_ask(struct drill_flows *d, const struct query *question, uint64_t mono_ns);
 /* Looks whether the engine has answered, or the deadline has passed; call when woken by the engine.

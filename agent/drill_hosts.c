@@ -140,7 +140,7 @@ static const struct host_column *host_column_find(const char *name)
     return name[0] == '\0' ? &host_columns[0] : NULL;
 }
 
-void drill_hosts_ask(struct host_table *hosts, const struct query *question,
+void drill_hosts_ask(struct host_table *hosts, struct geo *geo, const struct query *question,
                      struct answer_sink sink, uint64_t wall_ns)
 {
     const struct query_filter *f = &question->filter;
@@ -167,7 +167,9 @@ void drill_hosts_ask(struct host_table *hosts, const struct query *question,
     answer_begin(&answer, question, sink, count, false);
     uint64_t end = (uint64_t)question->cursor + question->limit;
     for (size_t i = question->cursor; i < count && i < end; i++) {
-        answer_row(&answer, row_of_host(list[i], wall_ns));
+        struct geo_place place;
+        geo_find(geo, list[i]->key.family, &list[i]->key.addr, &place);
+        answer_row(&answer, row_of_host(list[i], &place, wall_ns));
     }
     answer_end(&answer);
     free(list);

@@ -2,10 +2,11 @@
 #pragma once
 
 #include "agent/asset/host.h"
+#include "agent/geo/geo.h"
 #include "agent/uplink/answer.h"
 
 #include <stdint.h>
 
 /* Answers at once. Control's thread. */
-void drill_hosts_ask(struct host_table *hosts, const struct query *question,
+void drill_hosts_ask(struct host_table *hosts, struct geo *geo, const struct query *question,
                      struct answer_sink sink, uint64_t wall_ns);

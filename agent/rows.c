@@ -195,13 +195,16 @@ static json_t *services_of(const struct host *h)
     return list;
 }
 
-json_t *row_of_host(const struct host *host, uint64_t now_ns)
+json_t *row_of_host(const struct host *host, const struct geo_place *place, uint64_t now_ns)
 {
     json_t *row = json_pack("{s:o, s:i, s:o*, s:o*, s:b, s:o, s:o, s:i}", "host",
                             addr_of(host->key.family, &host->key.addr), "vlan", (int)host->key.vlan,
                             "mac", mac_or_null(&host->mac), "name", text_or_null(host->name),
                             "local", (int)host->local, "first_ms", ms_of(host->first_ns), "last_ms",
                             ms_of(host->last_ns), "flows", (int)host->flows);
+    row =
+        joined(row, json_pack("{s:o*, s:o*, s:o*}", "country", text_or_null(place->country), "asn",
+                              number_or_null(place->asn), "as", text_or_null(place->as_org)));
     json_t *numbers = json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "bytes",
         number_of(host->bytes_in + host->bytes_out), "bytes_in", number_of(host->bytes_in),

@@ -14,7 +14,7 @@
 
 /* The flow must have passed intake_check_flow. */
 json_t *row_of_flow(const struct live_flow *flow);
-json_t *row_of_host(const struct host *host, uint64_t now_ns);
+json_t *row_of_host(const struct host *host, const struct geo_place *place, uint64_t now_ns);
 json_t *row_of_alert(const struct alert_state *alert);
 /* The sources of the status row. */
 json_t *rows_of_sources(const struct agent_sample *sample);

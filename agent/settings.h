@@ -65,6 +65,9 @@ struct settings {
     int64_t assets_always_on;
     char *assets_vendors;
 
+    char *geo_country;
+    char *geo_asn;
+
     int64_t detect_scan_ports;
     int64_t detect_scan_hosts;
     int64_t detect_window;

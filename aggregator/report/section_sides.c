@@ -80,14 +80,4 @@ static int write(struct build *build, struct err *e)
     return 0;
 }
 
-/* Countries and networks by number need a database that nobody has mounted. */
-static int write_systems(struct build *build, struct err *e)
-{
-    (void)e; /* nothing is asked */
-    build_note(build, "No AS data: no database is mounted.");
-    return 0;
-}
-
 const struct section section_sides = {.id = "sides", .title = "Local and remote", .write = write};
-const struct section section_systems = {
-    .id = "systems", .title = "Autonomous systems", .write = write_systems};

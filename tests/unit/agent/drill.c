@@ -43,6 +43,7 @@ static void send_chunk(const struct query *question, const struct query_chunk *c
 static const struct answer_sink sink = {.send = send_chunk, .arg = NULL};
 static struct engine_link link_;
 static struct drill_flows *flows;
+static struct geo *geo; /* without files */
 
 static int begin(void **state)
 {
@@ -51,7 +52,8 @@ static int begin(void **state)
     if (engine_link_open(&link_, 2, NULL) != 0) {
         return -1;
     }
-    flows = drill_flows_new(&link_, sink, NULL);
+    geo = geo_open("", "", NULL);
+    flows = drill_flows_new(&link_, geo, sink, NULL);
     return flows == NULL ? -1 : 0;
 }
 
@@ -59,6 +61,7 @@ static int end(void **state)
 {
     (void)state;
     drill_flows_free(flows);
+    geo_close(geo);
     engine_link_close(&link_);
     json_decref(answered.rows);
     return 0;
@@ -275,7 +278,7 @@ static void hosts_are_ordered_by_any_column_and_paged(void **state)
     (void)state;
     struct host_table *t = three_hosts();
     struct query q = query_of(QUERY_HOSTS, "", 2, 0);
-    drill_hosts_ask(t, &q, sink, START_NS);
+    drill_hosts_ask(t, geo, &q, sink, START_NS);
     assert_int_equal(answered.total, 3);
     assert_int_equal(json_array_size(answered.rows), 2);
     assert_string_equal(row_host(0), "192.0.2.9");
@@ -283,7 +286,7 @@ static void hosts_are_ordered_by_any_column_and_paged(void **state)
     answered.chunks = 0;
     q = query_of(QUERY_HOSTS, "host", 10, 0);
     q.desc = false;
-    drill_hosts_ask(t, &q, sink, START_NS);
+    drill_hosts_ask(t, geo, &q, sink, START_NS);
     assert_string_equal(row_host(2), "10.0.0.1");
     assert_string_equal(row_host(4), "192.0.2.9");
     host_table_free(t);
@@ -295,7 +298,7 @@ static void hosts_are_filtered_by_address(void **state)
     struct host_table *t = three_hosts();
     struct query q = query_of(QUERY_HOSTS, "", 10, 0);
     (void)snprintf(q.filter.host, sizeof q.filter.host, "10.0.0.2");
-    drill_hosts_ask(t, &q, sink, START_NS);
+    drill_hosts_ask(t, geo, &q, sink, START_NS);
     assert_int_equal(answered.total, 1);
     assert_string_equal(row_host(0), "10.0.0.2");
     host_table_free(t);
@@ -307,7 +310,7 @@ static void a_filter_that_hosts_do_not_know_is_refused_aloud(void **state)
     struct host_table *t = three_hosts();
     struct query q = query_of(QUERY_HOSTS, "", 10, 0);
     (void)snprintf(q.filter.app, sizeof q.filter.app, "TLS");
-    drill_hosts_ask(t, &q, sink, START_NS);
+    drill_hosts_ask(t, geo, &q, sink, START_NS);
     assert_string_equal(answered.code, "bad_request");
     host_table_free(t);
 }

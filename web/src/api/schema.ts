@@ -1981,6 +1981,15 @@ export interface components {
             mac?: string | null;
             vlan?: number;
             local: boolean;
+            /** @description ISO 3166-1 alpha-2; left out, like the next two, when it is not known. */
+            country?: string;
+            /**
+             * Format: int64
+             * @description Number of the autonomous system.
+             */
+            asn?: number;
+            /** @description Who runs it. */
+            as?: string;
             /** Format: int64 */
             bytes: number;
             /** Format: int64 */
@@ -2031,6 +2040,28 @@ export interface components {
             }[];
             /** @description Flow exporters that were heard in the last day. */
             exporters?: components["schemas"]["Exporter"][];
+            /** @description The files that tell countries and autonomous systems. */
+            geo?: {
+                country: components["schemas"]["GeoFile"];
+                asn: components["schemas"]["GeoFile"];
+            };
+        };
+        GeoFile: {
+            /**
+             * @description off: no path is set; absent: there is no such file, and nothing is known; bad: it cannot be read.
+             * @enum {string}
+             */
+            state: "off" | "absent" | "bad" | "loaded";
+            path: string;
+            /** @description What the file calls itself; left out unless loaded. */
+            type?: string;
+            /** @description Why it cannot be read. */
+            why?: string;
+            /**
+             * Format: int64
+             * @description When it was made.
+             */
+            built_ms?: number;
         };
         /** @description A device that sends flows to one of the agent's sources. Counts run since the capture engine
          *     started. With `refused` the row stands for all senders that are not allowed on that source,
