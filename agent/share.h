@@ -1,8 +1,9 @@
 /*
  * Which of several workers has a packet of a source that each of them reads whole, such as a file:
  * a keyed hash of both addresses decides. It is the same both ways, so that a worker has all flows
- * between two hosts, with what their ICMP errors tell of them. Interfaces are shared by the kernel
- * after the same rule (capture/fanout.c).
+ * between two hosts, with what their ICMP errors tell of them. Inside a tunnel the inner addresses
+ * count, so that the records are the same for any number of workers. Interfaces are shared by the
+ * kernel, which knows the outer ones alone (capture/fanout.c).
  */
 #pragma once
 

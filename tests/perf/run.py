@@ -30,7 +30,6 @@ def main():
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--copies", type=int, help="of each small capture in the large one")
     parser.add_argument("--most", type=float, default=1.6, help="fails above this ratio")
-    parser.add_argument("--two-most", type=float, default=1.15, help="of two workers' CPU to one's")
     parser.add_argument("--idle", type=int, default=60, help="seconds on a silent wire")
     parser.add_argument("--flows", type=int, default=1_000_000, help="held at one time")
     parser.add_argument("--flow-bytes", type=int, default=1200, help="fails above it")
@@ -41,18 +40,15 @@ def main():
         capture, about = large.make(folder, args.copies)
         agent = [args.agent, "--read", capture, "--top", "0"]
         floor = [os.path.join(args.tools, "ndpi_floor"), capture]
-        pairs, shared = [], []
+        pairs = []
         measure(floor), measure(agent)  # warm the cache
         for _ in range(args.pairs):
             pairs.append((measure(floor), measure(agent)))
-        for _ in range(args.pairs):
-            shared.append((measure(agent), measure([*agent, "--workers", "2"])))
         os.unlink(capture)
         each, parts = memory.measure(args.agent, traffic, folder, args.flows)
         cap, taken, whole, seen = flood.run(args.agent, traffic, folder, args.syns, 1000)
         idle_line, idle_kept = idle.figures(args.agent, folder, args.idle)
     ratio = statistics.median(a[0] / f[0] for f, a in pairs)
-    two = statistics.median(b[0] / a[0] for a, b in shared)
     floor_s = statistics.median(f[0] for f, _ in pairs)
     agent_s = statistics.median(a[0] for _, a in pairs)
     lines = [
@@ -61,8 +57,6 @@ def main():
         f"nDPI floor: {floor_s:.3f} CPU s, peak {pairs[0][0][1] / 1e6:.0f} MB",
         f"engine: {agent_s:.3f} CPU s, peak {pairs[0][1][1] / 1e6:.0f} MB",
         f"ratio: {ratio:.2f}, median of {args.pairs} pairs (at most {args.most})",
-        f"two workers: {two:.2f} times the CPU of one, median of {args.pairs} pairs (at most "
-        f"{args.two_most})",
         f"memory: {each:.0f} bytes a flow (at most {args.flow_bytes}), {args.flows} flows held: engine "
         f"{parts[0] / 1e6:.0f} MB, control with its hosts {parts[1] / 1e6:.0f} MB; "
         f"{2**30 / each:.0f} flows per GiB",
@@ -73,7 +67,7 @@ def main():
     print("\n".join(lines))
     note("perf", lines)
     kept = taken <= cap and whole == seen == 1000 and idle_kept
-    good = ratio <= args.most and two <= args.two_most and each <= args.flow_bytes and kept
+    good = ratio <= args.most and each <= args.flow_bytes and kept
     sys.exit(0 if good else 1)
 
 
