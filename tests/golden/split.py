@@ -1,5 +1,5 @@
 """Holds the records of several workers against those of one, for every capture that there is; also
-what several threads of `picket-agent --read` say.
+what several threads of `picket-agent --read` say, for those of many flows.
 
     split.py SPLIT AGENT
 """
@@ -32,7 +32,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for path in captures(pathlib.Path(folder)):
             done = subprocess.run([sys.argv[1], path], capture_output=True, text=True, timeout=120)
-            same = done.returncode == 0 and read(path, 1) == read(path, 3)
+            same = done.returncode == 0
+            if path.is_relative_to(TOP):
+                same = same and read(path, 1) == read(path, 3)
             bad += not same
             print(f"{path.stem}: {'same' if same else 'OTHER'}\n{done.stdout}{done.stderr}", end="")
     sys.exit(1 if bad else 0)
