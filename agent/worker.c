@@ -18,6 +18,7 @@
 #include "agent/flow/quality.h"
 #include "agent/questions.h"
 #include "agent/worker_parts.h"
+#include "agent/worker_watch.h"
 #include "common/clock.h"
 
 enum {
@@ -109,6 +110,9 @@ bool worker_note(struct worker *w, struct flow *f, const struct packet *p, enum 
     worker_look_for_prints(w, f, p, dir);
     if (!f->dpi.done) {
         inspect(w, f, p, dir);
+    }
+    if (p->payload_len > 0 && !(dir == DIR_C2S ? f->client_spoke : f->server_spoke)) {
+        worker_first_data(w, f, p, dir);
     }
     return replan;
 }

@@ -1,6 +1,7 @@
 /* The end of a flow: the last word on what it speaks, its last records, and room for another. */
 #include "agent/flow/shed.h"
 #include "agent/worker_parts.h"
+#include "agent/worker_watch.h"
 
 void worker_take_verdict(struct worker *w, struct flow *f)
 {
@@ -23,6 +24,7 @@ static void conclude(struct worker *w, struct flow *f)
 bool worker_send_last(struct worker *w, struct flow *f)
 {
     conclude(w, f);
+    worker_judge_end(w, f);
     f->final_sent = emit_flow(&w->emitter, f, w->clock_ns);
     return f->final_sent;
 }

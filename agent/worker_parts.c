@@ -1,5 +1,6 @@
 #include "agent/worker_parts.h"
 
+#include "agent/dpi/risks.h"
 #include "agent/flow/parts.h"
 #include "common/clock.h"
 
@@ -208,7 +209,7 @@ void worker_note_verdict(struct flow_table *t, struct flow *f, const struct dpi_
     if (f->key.protocol == PROTO_TCP) {
         f->quality_class = (uint8_t)qoe_class_of(result->category, result->protocol);
     }
-    f->risks |= result->risks;
+    f->risks |= result->risks | risks_of_name(result->host);
     if (result->host[0] != '\0' || result->info[0] != '\0') {
         flow_set_text(t, f, TEXT_HOST, result->host);
         flow_set_text(t, f, TEXT_INFO, result->info);

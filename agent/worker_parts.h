@@ -7,6 +7,7 @@
 #include "agent/batch.h"
 #include "agent/collect/collect.h"
 #include "agent/decode/fragment.h"
+#include "agent/dpi/bursts.h"
 #include "agent/emit.h"
 #include "agent/flow/expire.h"
 #include "agent/flow/half_open.h"
@@ -66,6 +67,7 @@ struct worker {
     uint64_t undecoded;
     uint64_t fragments_shed;
     uint64_t refused;
+    struct bursts bursts;
     struct worker_shed shed;
     uint64_t progress;
     uint64_t stats_ns; /* when the kernel was last asked for its drops */

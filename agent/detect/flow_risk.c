@@ -1,6 +1,7 @@
 /*
- * What nDPI found risky about a flow, as one finding a risk: the number of a risk is the number of
- * its alert kind. The engine tells each new risk of a flow once, as soon as it is known.
+ * What nDPI and the engine found risky about a flow, as one finding a risk: the number of a risk is
+ * the number of its alert kind. The engine tells each new risk of a flow once, as soon as it is
+ * known.
  */
 #include "agent/detect/detector.h"
 #include "common/alert_kinds.h"
@@ -40,10 +41,11 @@ static void observe(void *state, const struct record *record, const struct findi
     }
 }
 
-/* Every risk of nDPI 4.2. */
+/* Every risk of nDPI 4.2, then our own. */
 static const uint16_t kinds[] = {
-    1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
-    22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 0,
+    1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17,
+    18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34,
+    35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 46, 47, 52, 53, 0,
 };
 
 const struct detector detector_flow_risk = {

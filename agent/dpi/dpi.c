@@ -8,11 +8,14 @@
 
 #include "agent/dpi/info.h"
 #include "agent/dpi/library.h"
+#include "agent/dpi/risks.h"
+#include "agent/dpi/signatures.h"
 #include "common/slab.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     HANDSHAKE_PACKETS = 3, /* later segments without data tell nothing */
@@ -43,7 +46,8 @@ struct dpi {
     struct ndpi_detection_module_struct *module; /* NULL: DPI is switched off */
     struct slab states;
     struct dpi_caps caps;
-    bool reference; /* see dpi_options */
+    bool reference;          /* see dpi_options */
+    uint32_t signatures_off; /* bit per number */
     uint64_t refused;
     _Atomic uint32_t *breadcrumb; /* read by the parent once we are dead */
     uint8_t copy[IP_MAX + ZERO_TAIL];
@@ -83,8 +87,20 @@ static struct ndpi_detection_module_struct *open_names(void)
     return names;
 }
 
-static int switch_off(struct ndpi_detection_module_struct *module, struct library_choice *c,
-                      const struct dpi_options *options, struct err *e)
+/* A name that is switched off is not told by a signature of ours either; true when there is one. */
+static bool switch_off_signature(struct dpi *dpi, const char *name)
+{
+    for (uint8_t i = 1; signature_at(i) != NULL; i++) {
+        if (strcasecmp(signature_at(i)->protocol, name) == 0) {
+            dpi->signatures_off |= 1u << i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int switch_off(struct dpi *dpi, struct library_choice *c, const struct dpi_options *options,
+                      struct err *e)
 {
     struct ndpi_detection_module_struct *names = open_names();
     if (names == NULL) {
@@ -92,7 +108,8 @@ static int switch_off(struct ndpi_detection_module_struct *module, struct librar
     }
     int result = 0;
     for (size_t i = 0; i < options->disabled_count && result == 0; i++) {
-        if (!library_switch_off(module, names, c, options->disabled[i])) {
+        bool ours = switch_off_signature(dpi, options->disabled[i]);
+        if (!library_switch_off(dpi->module, names, c, options->disabled[i]) && !ours) {
             result = err_set(e, ERR_CONFIG, "dpi.disabled: nDPI knows no protocol \"%s\"",
                              options->disabled[i]);
         }
@@ -109,7 +126,7 @@ static int open_module(struct dpi *dpi, const struct dpi_options *options, struc
     }
     struct library_choice dissectors;
     library_choose_all(&dissectors);
-    if (options->disabled_count > 0 && switch_off(dpi->module, &dissectors, options, e) != 0) {
+    if (options->disabled_count > 0 && switch_off(dpi, &dissectors, options, e) != 0) {
         return -1;
     }
     if (options->rules != NULL && load_rules(dpi->module, options->rules, e) != 0) {
@@ -248,6 +265,10 @@ unsigned dpi_feed(struct dpi *dpi, struct dpi_flow *flow, const struct packet *p
     if (state == NULL) {
         return DPI_NEWS_NONE;
     }
+    if (!dpi->reference && flow->signature == 0) {
+        uint8_t number = signature_of(p);
+        flow->signature = (dpi->signatures_off >> number & 1) != 0 ? 0 : number;
+    }
     uint16_t len = copy_packet(dpi, p);
     leave_breadcrumb(dpi, state);
     ndpi_protocol now = library_process(dpi->module, &state->flow, dpi->copy, len,
@@ -344,6 +365,18 @@ static uint16_t name_protocol(struct dpi *dpi, const ndpi_protocol *protocol,
     return master;
 }
 
+/* What the library does not know by content; false when we do not either. */
+static bool name_by_signature(const struct dpi_flow *flow, struct dpi_result *result)
+{
+    const struct signature *known = signature_at(flow->signature);
+    if (known != NULL) {
+        result->protocol = result->app = known->protocol;
+        result->category = known->category;
+        result->confidence = DPI_BY_CONTENT;
+    }
+    return known != NULL;
+}
+
 void dpi_describe(struct dpi *dpi, const struct dpi_flow *flow, struct dpi_result *result)
 {
     *result = (struct dpi_result){.protocol = "Unknown", .app = "Unknown", .category = ""};
@@ -351,14 +384,19 @@ void dpi_describe(struct dpi *dpi, const struct dpi_flow *flow, struct dpi_resul
         return;
     }
     const struct dpi_state *state = slab_at(&dpi->states, flow->state);
-    result->risks = state->flow.risk;
+    result->risks = risks_of_library(state->flow.risk);
     dpi_info_text(state->flow.host_server_name, sizeof state->flow.host_server_name, result->host,
                   sizeof result->host);
+    uint8_t confidence = confidence_of(state->flow.confidence);
+    bool guessed = !is_known(&state->protocol) || confidence <= DPI_BY_ADDRESS;
+    if (guessed && name_by_signature(flow, result)) {
+        return;
+    }
     if (!is_known(&state->protocol)) {
         return;
     }
     uint16_t master = name_protocol(dpi, &state->protocol, result);
-    result->confidence = confidence_of(state->flow.confidence);
+    result->confidence = confidence;
     fill_info(state, master, result);
 }
 
@@ -437,6 +475,9 @@ bool dpi_each_name(enum dpi_names which, void (*fn)(const char *name, void *arg)
         }
     }
     ndpi_exit_detection_module(names);
+    for (uint8_t i = 1; which == DPI_NAMES_APPS && signature_at(i) != NULL; i++) {
+        fn(signature_at(i)->protocol, arg);
+    }
     return true;
 }
 

@@ -19,9 +19,10 @@ struct dpi;
 
 /* Held by value in the flow; all zero before the first packet. */
 struct dpi_flow {
-    uint32_t state; /* slab handle, 0: none */
-    uint8_t fed;    /* packets given to the library */
-    bool done;      /* the verdict stands, or there was no room for a state */
+    uint32_t state;    /* slab handle, 0: none */
+    uint8_t fed;       /* packets given to the library */
+    bool done;         /* the verdict stands, or there was no room for a state */
+    uint8_t signature; /* of ours that fits, see signatures.h; 0: none */
 };
 
 /* Confidence as in flow records: how the verdict was reached. */

@@ -68,6 +68,8 @@ struct flow {
     bool dns : 1;           /* quality is that of DNS over UDP */
     bool account_open : 1;  /* bytes came since the last account record */
     bool account_begun : 1; /* its first account record has left */
+    bool client_spoke : 1;  /* the client has sent data */
+    bool server_spoke : 1;
     struct flow_sum sum;
     uint64_t last_ns;
     uint64_t end_ns;     /* 0 while open */

@@ -222,6 +222,53 @@ def blind_tap():
     return [(START + i * 0.01, frame) for i, frame in enumerate(frames)]
 
 
+def risks_of_ours():
+    """One flow for each risk that the engine judges by itself: a scanner's injecting request to an
+    old server that sends a program, a host that is never answered, a connection without a byte, and
+    twenty errors within a minute."""
+    attack = (b"GET /shell?cd+/tmp;chmod+777+a HTTP/1.1\r\nHost: www.xn--pple-43d.test\r\n"
+              b"User-Agent: Mozilla/5.0 (compatible; Nmap Scripting Engine)\r\n\r\n")
+    program = (b"HTTP/1.1 200 OK\r\nServer: Apache/2.2.15 (CentOS)\r\nContent-Type: image/png\r\n"
+               b"Content-Length: 20\r\n\r\n\x7fELF\2\1\1" + bytes(13))
+    frames = tcp_conversation("10.0.0.3", 45100, "10.0.0.4", 80, attack, program, START + 2)
+    frames += [(START + 3 + i / 10, udp("10.0.0.1", 45101, "10.0.0.9", 7000, b"\xee" * 40, i))
+               for i in range(5)]
+    c, s = ("10.0.0.5", 45102, "10.0.0.6", 8080), ("10.0.0.6", 8080, "10.0.0.5", 45102)
+    probe = [tcp(*c, 1, 0, SYN), tcp(*s, 7, 2, SYN | ACK), tcp(*c, 2, 8, ACK),
+             tcp(*c, 2, 8, FIN | ACK), tcp(*s, 8, 3, FIN | ACK), tcp(*c, 3, 9, ACK)]
+    frames += [(START + 4 + i / 100, frame) for i, frame in enumerate(probe)]
+    missing = b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nno"
+    for i in range(20):
+        request = REQUEST.replace(b"index", b"guess%d" % i)
+        frames += tcp_conversation("10.0.0.7", 45200 + i, "10.0.0.2", 80, request, missing,
+                                   START + 5 + i)
+    return frames
+
+
+def later_protocols():
+    """What nDPI 4.2 does not know, each as one exchange."""
+    query = dns_query("www.example.test", 7)
+    reply = struct.pack(">HHHHHH", 7, 0x8180, 1, 1, 0, 0) + query[12:] + (
+        b"\xc0\x0c\0\x01\0\x01\0\0\x01\x2c\0\x04\xc0\0\x02\x07")
+    slp = b"\2\1\0\0\x10\0\0\0\0\0\0\1\0\2en"
+    magic = bytes.fromhex("00ffff00fefefefefdfdfdfd12345678")
+    talks = [(5300, query, reply), (427, slp, slp.replace(b"\2\1", b"\2\2", 1)),
+             (47808, b"\x81\x0b\0\x08\1\x20\xff\xff", b"\x81\x0a\0\x08\1\0\x10\0"),
+             (50010, b"\0\1\0\x46" + bytes(70), b"\0\2\0\x46" + bytes(70)),
+             (19132, b"\5" + magic + b"\6" + bytes(30), b"\6" + magic + bytes(11)),
+             (6667, b"\0\0\x55\xaa" + bytes(16) + b"\0\0\xaa\x55", b"\0\0\x55\xaa" + bytes(16)
+              + b"\0\0\xaa\x55"), (9999, b"\xd0\xf2\x81\xf8", b"\xd0\xf2\x81\xf8")]
+    frames = []
+    for i, (port, ask, answer) in enumerate(talks):
+        frames += [(START + i, udp("10.0.0.1", 46000 + i, "10.0.0.2", port, ask, i)),
+                   (START + i + .01, udp("10.0.0.2", port, "10.0.0.1", 46000 + i, answer, i))]
+    name = b"rdkafka"
+    kafka = struct.pack(">HHIH", 18, 3, 1, len(name)) + name + b"\0"
+    frames += tcp_conversation("10.0.0.1", 46100, "10.0.0.2", 9092,
+                               struct.pack(">I", len(kafka)) + kafka, b"\0\0\0\6\0\0\0\1\0\0", START)
+    return frames
+
+
 CASES = {
     "http": (conversation, ETHERNET),
     "dns": (dns, ETHERNET),
@@ -245,6 +292,8 @@ CASES = {
     "port-reuse": (port_reuse, ETHERNET),
     "half-closed": (half_closed, ETHERNET),
     "damaged": (damaged, ETHERNET),
+    "risks-of-ours": (risks_of_ours, ETHERNET),
+    "later-protocols": (later_protocols, ETHERNET),
 }
 
 
