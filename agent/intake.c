@@ -77,7 +77,8 @@ static bool check_account(struct account *a)
 
 static bool check_sighting(struct sighting *s)
 {
-    bool known = s->kind == SIGHTING_DHCP_SERVER ||
+    bool print = s->kind == SIGHTING_DHCP_OPTIONS || s->kind == SIGHTING_DHCP_CLASS;
+    bool known = s->kind == SIGHTING_DHCP_SERVER || (print && s->name[0] != '\0') ||
                  (s->kind == SIGHTING_NAME && s->source >= ASSET_FROM_DHCP &&
                   s->source < ASSET_SOURCE_END && s->name[0] != '\0');
     field_clean(s->name, sizeof s->name);

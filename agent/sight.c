@@ -84,12 +84,34 @@ static void see_dns(struct sight *s, struct emitter *em, const struct packet *p,
     }
 }
 
+/* What a client says of its system without knowing. */
+static void see_dhcp_print(struct sight *s, struct emitter *em, const struct packet *p,
+                           const struct dhcp_message *m, enum sighting_kind kind, const char *text)
+{
+    if (text[0] == '\0') {
+        return;
+    }
+    struct sighting seen = sighting_at(p, kind);
+    seen.addr = m->addr;
+    seen.family = ADDR_IPV4;
+    seen.mac = m->mac;
+    memcpy(seen.name, text, strlen(text));
+    tell(s, em, &seen);
+}
+
 /* The client that has, or is given, an address. */
 static void see_dhcp_client(struct sight *s, struct emitter *em, const struct packet *p,
                             const struct dhcp_message *m)
 {
     bool settled = m->type == DHCP_REQUEST || m->type == DHCP_ACK || m->type == DHCP_INFORM;
-    if (!settled || !m->has_addr || m->name[0] == '\0') {
+    if (!settled || !m->has_addr) {
+        return;
+    }
+    if (m->type != DHCP_ACK) { /* an answer tells what the server is */
+        see_dhcp_print(s, em, p, m, SIGHTING_DHCP_OPTIONS, m->wanted);
+        see_dhcp_print(s, em, p, m, SIGHTING_DHCP_CLASS, m->vendor_class);
+    }
+    if (m->name[0] == '\0') {
         return;
     }
     struct sighting seen = sighting_at(p, SIGHTING_NAME);

@@ -2,6 +2,7 @@
 #include "agent/asset/asset.h"
 
 #include "agent/asset/asset_inner.h"
+#include "agent/asset/verdict.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -112,6 +113,7 @@ void asset_tell(struct assets *a, const struct asset_event *event)
 
 static void publish(struct assets *a, struct asset *asset, uint64_t now_ns)
 {
+    verdict_judge(&asset->known, now_ns);
     a->options.sink.publish(&asset->known, a->options.sink.arg);
     a->unsaved |= asset->known.change_count > 0;
     asset->known.change_count = 0;

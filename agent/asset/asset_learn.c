@@ -6,6 +6,7 @@
 #include "agent/asset/asset_inner.h"
 #include "agent/asset/names.h"
 #include "agent/asset/services.h"
+#include "agent/asset/verdict.h"
 #include "common/clock.h"
 
 #include <netinet/in.h>
@@ -74,7 +75,7 @@ static void mac_set(struct assets *a, struct asset *asset, const struct mac *mac
 static void start_over(struct asset *asset)
 {
     struct wire_asset *w = &asset->known;
-    w->name_count = w->service_count = 0;
+    w->name_count = w->service_count = w->clue_count = 0;
     w->always_on = false;
 }
 
@@ -267,8 +268,41 @@ static void learn_service(struct assets *a, struct asset *asset, const struct fl
 
 _Static_assert((int)PROTO_NAME_SIZE == (int)ASSET_WORD_SIZE, "protocol names are copied whole");
 
+/* ---- what it runs ---- */
+
+static void clue_noted(struct assets *a, struct asset *asset, enum asset_clue_kind kind,
+                       const char *value, uint64_t at_ns)
+{
+    if (value[0] != '\0' && verdict_note(&asset->known, kind, value, at_ns)) {
+        asset->dirty = a->unsaved = true;
+    }
+}
+
+static void learn_client(struct assets *a, const struct flow_record *r)
+{
+    char syn[ASSET_CLUE_SIZE];
+    const struct print_program *program = &r->prints.program;
+    const struct host_key key = {
+        .addr = r->key.client, .vlan = r->key.vlan, .family = r->key.family};
+    bool told = r->prints.syn.flags != 0 || program->kind != PRINT_NONE;
+    struct asset *asset = told ? table_get(a->table, &key) : NULL;
+    if (asset == NULL || asset->known.mac_shared) {
+        return; /* what comes through a router is not all the router's */
+    }
+    if (r->prints.syn.flags != 0) {
+        verdict_syn_text(&r->prints.syn, syn);
+        clue_noted(a, asset, ASSET_CLUE_TCP, syn, r->last_ns);
+    }
+    if (program->kind == PRINT_TLS) {
+        clue_noted(a, asset, ASSET_CLUE_JA4, program->ja4, r->last_ns);
+    } else if (program->kind == PRINT_HTTP) {
+        clue_noted(a, asset, ASSET_CLUE_USER_AGENT, program->user_agent, r->last_ns);
+    }
+}
+
 void assets_learn(struct assets *a, const struct flow_record *r)
 {
+    learn_client(a, r);
     struct host_key key = {.addr = r->key.server, .vlan = r->key.vlan, .family = r->key.family};
     struct asset *asset = table_get(a->table, &key);
     if (asset != NULL) {
@@ -288,6 +322,13 @@ static void sighting_take(struct assets *a, struct asset *asset, const struct si
                                      .first_ns = s->at_ns,
                                      .last_ns = s->at_ns};
         service_noted(a, asset, &seen, true);
+        return;
+    }
+    if (s->kind == SIGHTING_DHCP_OPTIONS || s->kind == SIGHTING_DHCP_CLASS) {
+        clue_noted(a, asset,
+                   s->kind == SIGHTING_DHCP_OPTIONS ? ASSET_CLUE_DHCP_OPTIONS
+                                                    : ASSET_CLUE_DHCP_CLASS,
+                   s->name, s->at_ns);
         return;
     }
     struct asset_name seen = {.source = s->source, .last_ns = s->at_ns};

@@ -3,6 +3,7 @@
 
 #include "common/reader.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -16,6 +17,8 @@ enum {
     OPTION_NAME = 12,
     OPTION_REQUESTED = 50,
     OPTION_TYPE = 53,
+    OPTION_WANTED = 55,
+    OPTION_CLASS = 60,
     OPTION_FULL_NAME = 81,
     OPTION_END = 255,
     OPTIONS_MAX = 128,
@@ -88,11 +91,40 @@ static void full_name_set(struct dhcp_message *m, struct reader *r)
     }
 }
 
+/* A list that does not fit is no fingerprint: a part of it would be another's. */
+static void wanted_set(struct dhcp_message *m, struct reader *r)
+{
+    char text[DHCP_PRINT_SIZE];
+    size_t used = 0;
+    while (reader_left(r) > 0) {
+        int len =
+            snprintf(text + used, sizeof text - used, "%s%u", used > 0 ? "," : "", reader_u8(r));
+        if (len < 0 || (size_t)len >= sizeof text - used) {
+            return;
+        }
+        used += (size_t)len;
+    }
+    if (used > 0) {
+        memcpy(m->wanted, text, used + 1);
+    }
+}
+
+static void class_set(struct dhcp_message *m, const uint8_t *text, size_t len)
+{
+    len = len < DHCP_PRINT_SIZE - 1 ? len : DHCP_PRINT_SIZE - 1;
+    for (size_t i = 0; i < len; i++) {
+        m->vendor_class[i] = text[i] >= ' ' && text[i] < 0x7f ? (char)text[i] : '?';
+    }
+    m->vendor_class[len] = '\0';
+}
+
 static void option_read(struct dhcp_message *m, unsigned code, struct reader *r)
 {
     switch (code) {
     case OPTION_TYPE: m->type = reader_u8(r); break;
     case OPTION_FULL_NAME: full_name_set(m, r); break;
+    case OPTION_WANTED: wanted_set(m, r); break;
+    case OPTION_CLASS: class_set(m, r->at, reader_left(r)); break;
     case OPTION_NAME:
         if (m->name[0] == '\0') { /* the full name tells more */
             name_set(m, r->at, reader_left(r));

@@ -12,7 +12,9 @@
 
 enum sighting_kind {
     SIGHTING_NAME = 1,
-    SIGHTING_DHCP_SERVER = 2, /* it answers from port 67 to groups, which makes no flow to it */
+    SIGHTING_DHCP_SERVER = 2,  /* it answers from port 67 to groups, which makes no flow to it */
+    SIGHTING_DHCP_OPTIONS = 3, /* what it asks a DHCP server for, in name */
+    SIGHTING_DHCP_CLASS = 4,   /* how it names its system there, in name */
 };
 
 struct sighting {

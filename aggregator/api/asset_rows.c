@@ -19,16 +19,16 @@ static const int64_t time_max = 253402300799999;
 const char *const asset_states[] = {"online", "offline", "unknown", NULL};
 
 const char *const asset_params[] = {
-    "q",    "state",   "site",   "instance",      "network",     "mac",          "vendor",
-    "name", "service", "vlan",   "first_from_ms", "first_to_ms", "last_from_ms", "last_to_ms",
-    "sort", "desc",    "cursor", "limit",         NULL};
+    "q",    "state",   "site", "instance",      "network",     "mac",          "vendor",
+    "name", "service", "vlan", "first_from_ms", "first_to_ms", "last_from_ms", "last_to_ms",
+    "os",   "device",  "sort", "desc",          "cursor",      "limit",        NULL};
 
 #define MS_SQL(column) "(extract(epoch FROM " column ") * 1000)::bigint"
 
 /*
  * $1 instance, $2 site, $3 network, $4 beginning of the MAC, $5 part of the vendor, $6 part of a
  * name, $7 service by word, $8 by port, $9 by transport, $10 VLAN, $11 to $14 first and last from
- * and to, $15 searched text, $16 state; NULL: any.
+ * and to, $15 searched text, $16 state, $17 system, $18 device; NULL: any.
  */
 const char asset_filter_sql[] =
     " FROM asset a JOIN instance i ON i.id = a.instance_id"
@@ -47,7 +47,8 @@ const char asset_filter_sql[] =
     " AND ($13::timestamptz IS NULL OR a.last_at >= $13::timestamptz)"
     " AND ($14::timestamptz IS NULL OR a.last_at < $14::timestamptz)"
     " AND ($15::text IS NULL OR strpos(a.search, lower($15)) > 0)"
-    " AND ($16::text IS NULL OR " ASSET_STATE_SQL " = $16)";
+    " AND ($16::text IS NULL OR " ASSET_STATE_SQL " = $16)"
+    " AND ($17::text IS NULL OR a.os = $17) AND ($18::text IS NULL OR a.device = $18)";
 
 #define SERVICE_SQL                                                                                \
     "json_build_object('transport', CASE s.l4 WHEN 6 THEN 'tcp' ELSE 'udp' END, 'port', s.port,"   \
@@ -55,12 +56,13 @@ const char asset_filter_sql[] =
         "s.first_at") ", 'last_ms', " MS_SQL("s.last_at") ")"
 #define TIMES_SQL MS_SQL("a.since_at") ", " MS_SQL("a.first_at") ", " MS_SQL("a.last_at")
 
-/* The last one: the second bit of a MAC's first byte says that a system made it up. */
+/* The seventeenth: the second bit of a MAC's first byte says that a system made it up. */
 const char asset_columns_sql[] =
     "a.id, host(a.host), a.vlan, a.mac::text, a.mac_shared, a.vendor, a.name, " ASSET_STATE_SQL ","
     " a.always_on, a.missing, " TIMES_SQL ", i.name, i.site,"
     " (SELECT json_agg(" SERVICE_SQL " ORDER BY s.port, s.l4) FROM asset_service s"
-    " WHERE s.asset_id = a.id), a.mac::text ~ '^.[2367abef]'";
+    " WHERE s.asset_id = a.id), a.mac::text ~ '^.[2367abef]', a.os, a.os_score, a.device,"
+    " a.device_score, a.clues::text";
 
 /* ---- the order ---- */
 
@@ -81,9 +83,11 @@ static const struct {
     {"site", "i.site COLLATE \"C\"", "i.site COLLATE \"C\"", "text"},
     {"instance", "i.name COLLATE \"C\"", "i.name COLLATE \"C\"", "text"},
     {"vlan", "a.vlan", "a.vlan", "smallint"},
+    {"os", LAST_UP("a.os"), LAST_DOWN("a.os"), "text"},
+    {"device", LAST_UP("a.device"), LAST_DOWN("a.device"), "text"},
 };
-static const char *const order_words[] = {"last_ms", "first_ms", "host",     "name", "mac",
-                                          "vendor",  "site",     "instance", "vlan", NULL};
+static const char *const order_words[] = {"last_ms", "first_ms", "host", "name", "mac",    "vendor",
+                                          "site",    "instance", "vlan", "os",   "device", NULL};
 enum { ORDER_TIMES = 2 /* the first ones, which begin with the latest */ };
 _Static_assert(sizeof orders / sizeof orders[0] + 1 == sizeof order_words / sizeof order_words[0],
                "each order has its word");
@@ -95,6 +99,11 @@ const char *asset_order_sql(const struct asset_filter *f, const char **type)
 }
 
 /* ---- the filter ---- */
+
+static const char *const os_words[] = {"windows", "macos", "ios",     "apple",
+                                       "android", "linux", "freebsd", NULL};
+static const char *const device_words[] = {"computer", "mobile",  "printer", "network", "camera",
+                                           "voip",     "storage", "media",   NULL};
 
 static void read_network(struct args *args, struct asset_filter *f)
 {
@@ -160,6 +169,8 @@ struct asset_filter asset_filter_read(struct args *args)
         .last_from_ms = args_int(args, "last_from_ms", 0, time_max, -1),
         .last_to_ms = args_int(args, "last_to_ms", 0, time_max, -1),
         .state = args_word(args, "state", asset_states),
+        .os = args_word(args, "os", os_words),
+        .device = args_word(args, "device", device_words),
         .sort = args_word(args, "sort", order_words),
     };
     read_network(args, &f);
@@ -207,11 +218,13 @@ void asset_filter_add(struct pg_args *args, const struct asset_filter *f, bool w
     add_time(args, f->last_to_ms);
     pg_add_text(args, f->search);
     pg_add_text(args, with_state && f->state >= 0 ? asset_states[f->state] : NULL);
+    pg_add_text(args, f->os >= 0 ? os_words[f->os] : NULL);
+    pg_add_text(args, f->device >= 0 ? device_words[f->device] : NULL);
 }
 
 /* ---- one asset ---- */
 
-static json_t *services_at(const struct pg_rows *rows, unsigned row, unsigned column)
+static json_t *list_at(const struct pg_rows *rows, unsigned row, unsigned column)
 {
     json_t *list = pg_is_null(rows, row, column)
                        ? NULL
@@ -219,10 +232,20 @@ static json_t *services_at(const struct pg_rows *rows, unsigned row, unsigned co
     return list != NULL ? list : json_array();
 }
 
+/* What it runs or is; null when nothing is known. */
+static json_t *verdict_at(const struct pg_rows *r, unsigned i, unsigned column)
+{
+    const char *word = pg_text(r, i, column);
+    return word[0] == '\0'
+               ? json_null()
+               : json_pack("{s:s, s:I}", "is", word, "score", (json_int_t)pg_i64(r, i, column + 1));
+}
+
 json_t *asset_shape(const struct pg_rows *r, unsigned i)
 {
     return json_pack(
-        "{s:s, s:s, s:I, s:o, s:b, s:b, s:o, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:s, s:s, s:o}",
+        "{s:s, s:s, s:I, s:o, s:b, s:b, s:o, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:s, s:s, s:o,"
+        " s:o, s:o, s:o}",
         "id", pg_text(r, i, 0), "host", pg_text(r, i, 1), "vlan", (json_int_t)pg_i64(r, i, 2),
         "mac", shape_text_or_null(pg_text(r, i, 3)), "mac_shared", (int)pg_bool(r, i, 4),
         "mac_made_up", (int)pg_bool(r, i, 16), "vendor", shape_text_or_null(pg_text(r, i, 5)),
@@ -230,5 +253,6 @@ json_t *asset_shape(const struct pg_rows *r, unsigned i)
         (int)pg_bool(r, i, 8), "missing", (int)pg_bool(r, i, 9), "since_ms",
         (json_int_t)pg_i64(r, i, 10), "first_ms", (json_int_t)pg_i64(r, i, 11), "last_ms",
         (json_int_t)pg_i64(r, i, 12), "instance", pg_text(r, i, 13), "site", pg_text(r, i, 14),
-        "services", services_at(r, i, 15));
+        "services", list_at(r, i, 15), "os", verdict_at(r, i, 17), "device", verdict_at(r, i, 19),
+        "clues", list_at(r, i, 21));
 }

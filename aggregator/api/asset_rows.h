@@ -23,6 +23,7 @@ struct asset_filter {
     int service_l4;
     int64_t service_port, vlan, first_from_ms, first_to_ms, last_from_ms, last_to_ms;
     int state; /* place in asset_states */
+    int os, device;
     int sort;
     bool desc;
 };
@@ -32,13 +33,13 @@ extern const char *const asset_states[]; /* ended by NULL */
 extern const char *const asset_params[];
 
 struct asset_filter asset_filter_read(struct args *args);
-/* Adds its 16 parameters. with_state: false leaves the state out. */
+/* Adds its 18 parameters. with_state: false leaves the state out. */
 void asset_filter_add(struct pg_args *args, const struct asset_filter *f, bool with_state);
 /* " FROM … WHERE …" over them. */
 extern const char asset_filter_sql[];
 /* The columns that asset_shape reads; a column more may follow. */
 extern const char asset_columns_sql[];
-enum { ASSET_COLUMNS = 17 };
+enum { ASSET_COLUMNS = 22 };
 
 /* What rows are ordered by, as SQL, and the type that a value of it is cast to. */
 const char *asset_order_sql(const struct asset_filter *f, const char **type);

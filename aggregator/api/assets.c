@@ -36,7 +36,7 @@ static struct place read_place(struct args *args)
     return place;
 }
 
-/* $17 and $18 the place, $19 how many. */
+/* $19 and $20 the place, $21 how many. */
 static struct pg_rows *query_page(struct pg *pg, const struct asset_filter *f,
                                   const struct place *place, int64_t limit, struct err *e)
 {
@@ -49,8 +49,8 @@ static struct pg_rows *query_page(struct pg *pg, const struct asset_filter *f,
     pg_add_i64(&args, place->id);
     pg_add_i64(&args, limit);
     int len = snprintf(sql, sizeof sql,
-                       "SELECT %s, (%s)::text%s AND ($17::text IS NULL OR (%s, a.id) %s"
-                       " ($17::%s, $18::bigint)) ORDER BY %s %s, a.id %s LIMIT $19::bigint",
+                       "SELECT %s, (%s)::text%s AND ($19::text IS NULL OR (%s, a.id) %s"
+                       " ($19::%s, $20::bigint)) ORDER BY %s %s, a.id %s LIMIT $21::bigint",
                        asset_columns_sql, order, asset_filter_sql, order, f->desc ? "<" : ">", type,
                        order, f->desc ? "DESC" : "ASC", f->desc ? "DESC" : "ASC");
     if (len < 0 || len >= (int)sizeof sql) {
@@ -169,7 +169,7 @@ static void put_services(FILE *out, const json_t *services)
 
 static void put_row(FILE *out, const struct pg_rows *rows, unsigned i)
 {
-    static const unsigned texts[] = {14, 13, 1, 2, 3, 5, 6, 7}; /* site to state */
+    static const unsigned texts[] = {14, 13, 1, 2, 3, 5, 17, 19, 6, 7}; /* site to state */
     json_t *asset = asset_shape(rows, i);
     for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++) {
         put_cell(out, pg_text(rows, i, texts[t]), false);
@@ -189,7 +189,8 @@ static struct http_response *csv_response(const struct pg_rows *rows)
         return NULL;
     }
     (void)fputs(
-        "site,instance,address,vlan,mac,vendor,name,state,services,first_seen,last_seen\r\n", out);
+        "site,instance,address,vlan,mac,vendor,os,device,name,state,services,first_seen,last_seen\r\n",
+        out);
     for (unsigned i = 0; i < pg_rows_count(rows); i++) {
         put_row(out, rows, i);
     }

@@ -21,23 +21,29 @@ enum { CHANGES_KEPT = 200, NAMES_KEPT = 64, SEARCH_SIZE = 2048 };
     "jsonb_to_recordset($2::jsonb) AS r(host inet, vlan smallint, " columns ")"
 #define JOIN_SQL " JOIN asset a ON a.instance_id = $1::int AND a.host = r.host AND a.vlan = r.vlan"
 
+/* clang-format would set each macro on a line of its own. */
+/* clang-format off */
 static const char assets_sql[] =
     "INSERT INTO asset AS a (instance_id, host, vlan, mac, mac_shared, vendor, name, online,"
-    " always_on, missing, since_at, first_at, last_at, search)"
+    " always_on, missing, since_at, first_at, last_at, search, os, os_score, device, device_score,"
+    " clues)"
     " SELECT DISTINCT ON (host, vlan) $1::int, host, vlan, mac, mac_shared, vendor, name, online,"
-    " always_on, missing, " TIME("since_us") ", " TIME("first_us") ", " TIME(
-        "last_us") ", search"
-                   " FROM " ROWS_SQL(
-                       "mac macaddr, mac_shared boolean, vendor text, name text, online boolean,"
-                       " always_on boolean, missing boolean, since_us bigint, first_us bigint,"
-                       " last_us bigint, search text, seq bigint") " ORDER BY host, vlan, seq DESC"
-                                                                   " ON CONFLICT (instance_id, host, vlan) DO UPDATE SET mac = coalesce(excluded.mac, a.mac),"
-                                                                   " mac_shared = excluded.mac_shared, vendor = excluded.vendor,"
-                                                                   " name = coalesce(nullif(excluded.name, ''), a.name), online = excluded.online,"
-                                                                   " always_on = excluded.always_on, missing = excluded.missing, since_at = excluded.since_at,"
-                                                                   " first_at = least(a.first_at, excluded.first_at),"
-                                                                   " last_at = greatest(a.last_at, excluded.last_at), search = excluded.search,"
-                                                                   " updated_at = now()";
+    " always_on, missing, " TIME("since_us") ", " TIME("first_us") ", " TIME("last_us")
+    ", search, os, os_score, device, device_score, clues FROM "
+    ROWS_SQL("mac macaddr, mac_shared boolean, vendor text, name text, online boolean,"
+             " always_on boolean, missing boolean, since_us bigint, first_us bigint,"
+             " last_us bigint, search text, os text, os_score smallint, device text,"
+             " device_score smallint, clues jsonb, seq bigint")
+    " ORDER BY host, vlan, seq DESC"
+    " ON CONFLICT (instance_id, host, vlan) DO UPDATE SET mac = coalesce(excluded.mac, a.mac),"
+    " mac_shared = excluded.mac_shared, vendor = excluded.vendor,"
+    " name = coalesce(nullif(excluded.name, ''), a.name), online = excluded.online,"
+    " always_on = excluded.always_on, missing = excluded.missing, since_at = excluded.since_at,"
+    " first_at = least(a.first_at, excluded.first_at),"
+    " last_at = greatest(a.last_at, excluded.last_at), search = excluded.search,"
+    " os = excluded.os, os_score = excluded.os_score, device = excluded.device,"
+    " device_score = excluded.device_score, clues = excluded.clues, updated_at = now()";
+/* clang-format on */
 
 static const char names_sql[] =
     "INSERT INTO asset_name AS o (asset_id, source, name, first_at, last_at)"
@@ -154,6 +160,29 @@ static json_t *changes_of(const struct wire_asset *w)
     return list;
 }
 
+/* As the API gives them. */
+static json_t *clues_of(const struct wire_asset *w)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < w->clue_count; i++) {
+        const struct asset_clue *c = &w->clues[i];
+        (void)json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:I}", "kind",
+                                                    asset_clue_word((enum asset_clue_kind)c->kind),
+                                                    "value", c->value, "says", c->says, "weight",
+                                                    (int)c->weight, "last_ms",
+                                                    (json_int_t)(c->last_ns / NS_PER_MS)));
+    }
+    return list;
+}
+
+static json_t *verdict_of(const struct wire_asset *w)
+{
+    return json_pack("{s:s, s:i, s:s, s:i, s:o}", "os", asset_os_word((enum asset_os)w->os),
+                     "os_score", (int)w->os_score, "device",
+                     asset_device_word((enum asset_device)w->device), "device_score",
+                     (int)w->device_score, "clues", clues_of(w));
+}
+
 json_t *asset_row(const struct wire_asset *w, uint64_t seq)
 {
     static const struct mac none;
@@ -163,15 +192,22 @@ json_t *asset_row(const struct wire_asset *w, uint64_t seq)
     if (!mac_equal(&w->mac, &none)) {
         (void)mac_format(&w->mac, mac);
     }
-    return json_pack("{s:s, s:i, s:o, s:b, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o,"
-                     " s:o, s:I}",
-                     "host", host, "vlan", (int)w->vlan, "mac",
-                     mac[0] != '\0' ? json_string(mac) : json_null(), "mac_shared",
-                     (int)w->mac_shared, "vendor", w->vendor, "name", wire_asset_name(w), "online",
-                     (int)w->online, "always_on", (int)w->always_on, "missing", (int)w->missing,
-                     "since_us", time_us(w->since_ns), "first_us", time_us(w->first_ns), "last_us",
-                     time_us(w->last_ns), "search", search_text(w, host, mac), "names", names_of(w),
-                     "services", services_of(w), "changes", changes_of(w), "seq", (json_int_t)seq);
+    json_t *row = json_pack(
+        "{s:s, s:i, s:o, s:b, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o,"
+        " s:o, s:I}",
+        "host", host, "vlan", (int)w->vlan, "mac", mac[0] != '\0' ? json_string(mac) : json_null(),
+        "mac_shared", (int)w->mac_shared, "vendor", w->vendor, "name", wire_asset_name(w), "online",
+        (int)w->online, "always_on", (int)w->always_on, "missing", (int)w->missing, "since_us",
+        time_us(w->since_ns), "first_us", time_us(w->first_ns), "last_us", time_us(w->last_ns),
+        "search", search_text(w, host, mac), "names", names_of(w), "services", services_of(w),
+        "changes", changes_of(w), "seq", (json_int_t)seq);
+    json_t *verdict = verdict_of(w);
+    if (row == NULL || verdict == NULL || json_object_update(row, verdict) != 0) {
+        json_decref(row);
+        row = NULL;
+    }
+    json_decref(verdict);
+    return row;
 }
 
 /* ---- a batch ---- */

@@ -3,6 +3,8 @@
 
 #include "common/wire/fields.h"
 
+#include <string.h>
+
 static const char *const SOURCE_WORDS[] = {
     [ASSET_FROM_DHCP] = "dhcp",   [ASSET_FROM_MDNS] = "mdns", [ASSET_FROM_NETBIOS] = "netbios",
     [ASSET_FROM_LLMNR] = "llmnr", [ASSET_FROM_DNS] = "dns",   [ASSET_FROM_TLS] = "tls",
@@ -14,6 +16,46 @@ static const char *const CHANGE_WORDS[] = {
     [ASSET_CHANGE_NAME] = "name",     [ASSET_CHANGE_SERVICE] = "service",
     [ASSET_CHANGE_ONLINE] = "online", [ASSET_CHANGE_OFFLINE] = "offline",
 };
+
+static const char *const OS_WORDS[] = {
+    [ASSET_OS_UNKNOWN] = "",    [ASSET_OS_WINDOWS] = "windows", [ASSET_OS_MACOS] = "macos",
+    [ASSET_OS_IOS] = "ios",     [ASSET_OS_APPLE] = "apple",     [ASSET_OS_ANDROID] = "android",
+    [ASSET_OS_LINUX] = "linux", [ASSET_OS_FREEBSD] = "freebsd",
+};
+
+static const char *const DEVICE_WORDS[] = {
+    [ASSET_DEVICE_UNKNOWN] = "",        [ASSET_DEVICE_COMPUTER] = "computer",
+    [ASSET_DEVICE_MOBILE] = "mobile",   [ASSET_DEVICE_PRINTER] = "printer",
+    [ASSET_DEVICE_NETWORK] = "network", [ASSET_DEVICE_CAMERA] = "camera",
+    [ASSET_DEVICE_VOIP] = "voip",       [ASSET_DEVICE_STORAGE] = "storage",
+    [ASSET_DEVICE_MEDIA] = "media",
+};
+
+static const char *const CLUE_WORDS[] = {
+    [ASSET_CLUE_DHCP_OPTIONS] = "dhcp_options",
+    [ASSET_CLUE_DHCP_CLASS] = "dhcp_class",
+    [ASSET_CLUE_TCP] = "tcp",
+    [ASSET_CLUE_USER_AGENT] = "user_agent",
+    [ASSET_CLUE_JA4] = "ja4",
+    [ASSET_CLUE_VENDOR] = "vendor",
+    [ASSET_CLUE_SERVICE] = "service",
+};
+
+const char *asset_os_word(enum asset_os os)
+{
+    return (unsigned)os < ASSET_OS_END ? OS_WORDS[os] : "";
+}
+
+const char *asset_device_word(enum asset_device device)
+{
+    return (unsigned)device < ASSET_DEVICE_END ? DEVICE_WORDS[device] : "";
+}
+
+const char *asset_clue_word(enum asset_clue_kind kind)
+{
+    unsigned i = (unsigned)kind;
+    return i >= ASSET_CLUE_DHCP_OPTIONS && i < ASSET_CLUE_END ? CLUE_WORDS[i] : "unknown";
+}
 
 const char *asset_source_word(enum asset_source source)
 {
@@ -95,6 +137,77 @@ static void change_from_json(struct fields *f, struct asset_change *c)
     fields_text_or_empty(f, "after", c->after, sizeof c->after);
 }
 
+/* ---- the verdict ---- */
+
+static json_t *clue_to_json(const struct asset_clue *c)
+{
+    return json_pack("{s:s, s:o, s:o, s:i, s:I}", "kind",
+                     asset_clue_word((enum asset_clue_kind)c->kind), "value",
+                     fields_string(c->value), "says", fields_string(c->says), "weight",
+                     (int)c->weight, "last_ns", (json_int_t)c->last_ns);
+}
+
+static void clue_from_json(struct fields *f, struct asset_clue *c)
+{
+    c->kind = fields_choice(f, "kind", CLUE_WORDS, ASSET_CLUE_END);
+    fields_text(f, "value", c->value, sizeof c->value);
+    fields_text_or_empty(f, "says", c->says, sizeof c->says);
+    c->weight = (uint8_t)fields_u64_or(f, "weight", 100, 0);
+    c->last_ns = fields_u64(f, "last_ns", INT64_MAX);
+}
+
+static json_t *verdict_to_json(const struct wire_asset *a)
+{
+    json_t *clues = json_array();
+    int bad = 0;
+    for (unsigned i = 0; i < a->clue_count; i++) {
+        bad |= json_array_append_new(clues, clue_to_json(&a->clues[i]));
+    }
+    json_t *verdict = json_pack("{s:s, s:i, s:s, s:i, s:o}", "os",
+                                asset_os_word((enum asset_os)a->os), "os_score", (int)a->os_score,
+                                "device", asset_device_word((enum asset_device)a->device),
+                                "device_score", (int)a->device_score, "clues", clues);
+    if (bad != 0) {
+        json_decref(verdict);
+        return NULL; /* short of memory */
+    }
+    return verdict;
+}
+
+/* The index of a word; 0, not known, for one of a later schema. */
+static uint8_t word_from_json(struct fields *f, const char *key, const char *const *words,
+                              unsigned count)
+{
+    char word[ASSET_WORD_SIZE];
+    fields_text_or_empty(f, key, word, sizeof word);
+    for (unsigned i = 1; !f->bad && i < count; i++) {
+        if (strcmp(words[i], word) == 0) {
+            return (uint8_t)i;
+        }
+    }
+    return 0;
+}
+
+static void verdict_from_json(struct fields *f, struct wire_asset *a)
+{
+    json_t *entry = NULL;
+    size_t i = 0;
+    a->os = word_from_json(f, "os", OS_WORDS, ASSET_OS_END);
+    a->os_score = (uint8_t)fields_u64_or(f, "os_score", 100, 0);
+    a->device = word_from_json(f, "device", DEVICE_WORDS, ASSET_DEVICE_END);
+    a->device_score = (uint8_t)fields_u64_or(f, "device_score", 100, 0);
+    if (f->bad || json_object_get(f->object, "clues") == NULL) {
+        return; /* a record of schema 1 */
+    }
+    const json_t *list = fields_list(f, "clues", ASSET_CLUES_MAX);
+    json_array_foreach (list, i, entry) {
+        struct fields of_entry = fields_entry(f, "clues", entry);
+        clue_from_json(&of_entry, &a->clues[i]);
+        f->bad |= of_entry.bad;
+        a->clue_count++;
+    }
+}
+
 /* ---- the record ---- */
 
 static json_t *lists_to_json(const struct wire_asset *a)
@@ -134,11 +247,14 @@ size_t wire_asset_pack(const struct wire_asset *a, void *buf, size_t size)
         "vendor", fields_string(a->vendor), "first_ns", (json_int_t)a->first_ns, "last_ns",
         (json_int_t)a->last_ns, "since_ns", (json_int_t)a->since_ns);
     json_t *lists = lists_to_json(a);
-    if (root == NULL || lists == NULL || json_object_update(root, lists) != 0) {
+    json_t *verdict = verdict_to_json(a);
+    if (root == NULL || lists == NULL || verdict == NULL || json_object_update(root, lists) != 0 ||
+        json_object_update(root, verdict) != 0) {
         json_decref(root);
         root = NULL;
     }
     json_decref(lists);
+    json_decref(verdict);
     return fields_dump(root, buf, size);
 }
 
@@ -208,6 +324,7 @@ static bool asset_from_json(struct fields *f, struct wire_asset *a)
     names_from_json(f, a);
     services_from_json(f, a);
     changes_from_json(f, a);
+    verdict_from_json(f, a);
     return !f->bad;
 }
 

@@ -40,6 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (bytes[0] >= '0' + DNS_NETBIOS + 1) {
         if (dhcp_read(bytes + 1, len - 1, &m)) {
             check_name(m.name, sizeof m.name);
+            check_name(m.wanted, sizeof m.wanted);
+            FUZZ_CHECK(strnlen(m.vendor_class, sizeof m.vendor_class) < sizeof m.vendor_class);
         }
     } else {
         try_dns((enum dns_dialect)(bytes[0] % (DNS_NETBIOS + 1)), bytes + 1, len - 1);

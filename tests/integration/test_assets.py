@@ -156,6 +156,13 @@ def site(lab, agents):
                       names=[name("mdns", "=cmd|calc"), name("tls", "shop.example")],
                       services=[service(443, "https", "TLS"), service(8022, "", "SSH")],
                       first_ns=NOW - 86400 * S))
+    agent.send(record("172.16.0.6", mac="00:1b:21:00:01:05", names=[name("dhcp", "desk-5")],
+                      vendor="Maker 5", last_ns=NOW - 6 * 60 * S, os="linux", os_score=70,
+                      device="computer", device_score=40, clues=[
+                          {"kind": "tcp", "value": "TTL 64", "says": "Linux or Android",
+                           "weight": 30, "last_ns": NOW - 60 * S},
+                          {"kind": "dhcp_class", "value": "dhcpcd-9", "says": "Linux",
+                           "weight": 40, "last_ns": NOW - 60 * S}]))
     agent.send(record("fe80::1", mac="00:1b:22:00:00:01", names=[name("mdns", "shop.local")]))
     wait_for(lambda: lab.api.instance("roma-1")["state"] == "up", 10, "roma-1 is up")
     return lab.api
@@ -180,6 +187,10 @@ def hosts(api, question):
     ("service=tcp/8022", ["172.16.9.1"]),
     ("service=udp/443", []),
     ("vlan=30", ["172.16.9.1"]),
+    ("os=linux", ["172.16.0.6"]),
+    ("os=windows", []),
+    ("device=computer&os=linux", ["172.16.0.6"]),
+    ("device=printer", []),
     ("state=offline", ["172.16.0.4"]),
     ("state=unknown", []),
     # With names: those of all processes that share the tests must be the same.
@@ -196,7 +207,7 @@ def test_a_filter_finds_what_it_names(site, question, expected):
     ("network=172.16.9.1/24", "network"), ("network=office", "network"), ("mac=xyz", "mac"),
     ("service=99999", "service"), ("sort=colour", "sort"), ("state=asleep", "state"),
     ("vlan=5000", "vlan"), ("cursor=x", "cursor"), ("sort=host&cursor=1.nowhere", "cursor"),
-    ("colour=red", "colour"),
+    ("colour=red", "colour"), ("os=beos", "os"), ("device=toaster", "device"),
 ])
 def test_a_question_that_is_none_is_refused_by_name(site, question, field):
     with pytest.raises(Refused) as refusal:
@@ -204,8 +215,18 @@ def test_a_question_that_is_none_is_refused_by_name(site, question, field):
     assert refusal.value.status == 400 and refusal.value.body["error"]["field"] == field
 
 
-@pytest.mark.parametrize("sort", ["host", "name", "mac", "vendor", "site", "instance", "vlan",
-                                  "first_ms", "last_ms"])
+def test_a_verdict_stands_with_what_tells_it(site):
+    found = site.get("/assets?site=roma&os=linux")["items"][0]
+    assert found["os"] == {"is": "linux", "score": 70}
+    assert found["device"] == {"is": "computer", "score": 40}
+    assert [(c["kind"], c["says"], c["weight"]) for c in found["clues"]] == [
+        ("tcp", "Linux or Android", 30), ("dhcp_class", "Linux", 40)]
+    other = site.get("/assets?site=roma&network=172.16.0.1")["items"][0]  # a record of schema 1
+    assert (other["os"], other["device"], other["clues"]) == (None, None, [])
+
+
+@pytest.mark.parametrize("sort", ["host", "name", "mac", "vendor", "os", "device", "site", "instance",
+                                  "vlan", "first_ms", "last_ms"])
 @pytest.mark.parametrize("desc", ["true", "false"])
 def test_pages_of_any_order_hold_each_asset_once(site, sort, desc):
     whole = [row["id"] for row in site.get(f"/assets?sort={sort}&desc={desc}&limit=500")["items"]]

@@ -53,6 +53,9 @@ def dhcp(kind, given="0.0.0.0", asked=None, name=""):
         options += b"\x32\x04" + ipaddress.IPv4Address(asked).packed
     if name:
         options += b"\x0c" + bytes([len(name)]) + name.encode()
+    if kind == 3:  # as Windows asks
+        options += bytes([55, 14, 1, 3, 6, 15, 31, 33, 43, 44, 46, 47, 119, 121, 249, 252])
+        options += b"\x3c\x08MSFT 5.0"
     return (b"\x01\x01\x06\0" + b"\0\0\0\x07" + bytes(8) + ipaddress.IPv4Address(given).packed
             + bytes(8) + mac(LAPTOP) + bytes(10 + 192) + b"\x63\x82\x53\x63" + options + b"\xff")
 
@@ -141,6 +144,24 @@ def test_a_laptop_has_the_name_that_it_gave_when_it_asked_for_its_address(site):
 def test_the_maker_of_a_card_is_known(site):
     assert asset(site, PRINTER)["asset"]["vendor"].lower().startswith("brother")
     assert "raspberry" in asset(site, LAPTOP)["asset"]["vendor"].lower()
+
+
+def test_a_laptop_is_known_by_what_it_asks_of_dhcp(site):
+    found = wait_for(lambda: asset(site, LAPTOP)["asset"]["os"], 30, "its system")
+    assert found == {"is": "windows", "score": 60}
+    laptop = asset(site, LAPTOP)["asset"]
+    assert laptop["device"]["is"] == "computer"
+    clues = {clue["kind"]: clue for clue in laptop["clues"]}
+    assert clues["dhcp_options"]["value"] == "1,3,6,15,31,33,43,44,46,47,119,121,249,252"
+    assert (clues["dhcp_class"]["value"], clues["dhcp_class"]["says"]) == ("MSFT 5.0", "Windows")
+    assert clues["vendor"]["says"] == "Linux" and clues["vendor"]["weight"] == 40
+    assert [row["host"] for row in site.api.get("/assets?os=windows")["items"]] == [LAPTOP]
+
+
+def test_a_printer_is_known_by_its_maker(site):
+    assert asset(site, PRINTER)["asset"]["device"] == {"is": "printer", "score": 40}
+    assert asset(site, PRINTER)["asset"]["os"] is None
+    assert [row["host"] for row in site.api.get("/assets?device=printer")["items"]] == [PRINTER]
 
 
 def test_a_printer_announces_its_name(site):

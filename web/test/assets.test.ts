@@ -5,7 +5,7 @@ import { joinPages, lastSeen, makerOf, serviceTitle, serviceWord } from "@/lib/a
 const asset = (more: Partial<Asset> = {}): Asset => ({
   id: "1", host: "10.0.0.7", vlan: 0, mac: "00:1b:21:3c:9d:f8", mac_shared: false, mac_made_up: false,
   vendor: "Example Works", name: null, state: "online", always_on: false, missing: false, since_ms: 1,
-  first_ms: 1, last_ms: 2, instance: "pisa-1", site: "pisa", services: [], ...more,
+  first_ms: 1, last_ms: 2, instance: "pisa-1", site: "pisa", services: [], os: null, device: null, clues: [], ...more,
 });
 const service = (more: Partial<AssetService>): AssetService => ({ transport: "tcp", port: 9000, name: null, protocol: null, ...more });
 

@@ -2227,6 +2227,41 @@ export interface components {
             instance: string;
             site: string;
             services: components["schemas"]["AssetService"][];
+            /** @description What it runs, when its clues are enough to say. */
+            os: {
+                is: components["schemas"]["AssetOs"];
+                /** @description Sum of the weights that say so. */
+                score: number;
+            } | null;
+            /** @description What kind of device it is, likewise. */
+            device: {
+                is: components["schemas"]["AssetDevice"];
+                score: number;
+            } | null;
+            /** @description What the two stand on. A host may send what it likes; it is no proof. */
+            clues: components["schemas"]["AssetClue"][];
+        };
+        /**
+         * @description apple: macOS or iOS, and nothing tells which.
+         * @enum {string}
+         */
+        AssetOs: "windows" | "macos" | "ios" | "apple" | "android" | "linux" | "freebsd";
+        /**
+         * @description mobile: a telephone or tablet; network: a router, switch or access point; voip: a desk telephone.
+         * @enum {string}
+         */
+        AssetDevice: "computer" | "mobile" | "printer" | "network" | "camera" | "voip" | "storage" | "media";
+        AssetClue: {
+            /** @enum {string} */
+            kind: "dhcp_options" | "dhcp_class" | "tcp" | "user_agent" | "ja4" | "vendor" | "service";
+            /** @description As it was seen. */
+            value: string;
+            /** @description What it tells, such as Linux or Android; empty when nothing. */
+            says: string;
+            /** @description Halves every week after it was last seen. */
+            weight: number;
+            /** Format: int64 */
+            last_ms: number;
         };
         AssetPage: {
             items: components["schemas"]["Asset"][];
@@ -2370,6 +2405,8 @@ export interface components {
         AssetMac: string;
         /** @description Part of it, in any case. */
         AssetVendor: string;
+        AssetOs: components["schemas"]["AssetOs"];
+        AssetDevice: components["schemas"]["AssetDevice"];
         /** @description Part of any of its names, in any case. */
         AssetName: string;
         /** @description A name or protocol such as ssh, a port such as 22, or both as tcp/22. */
@@ -2379,7 +2416,7 @@ export interface components {
         AssetFirstTo: number;
         AssetLastFrom: number;
         AssetLastTo: number;
-        AssetSort: "host" | "name" | "mac" | "vendor" | "site" | "instance" | "vlan" | "first_ms" | "last_ms";
+        AssetSort: "host" | "name" | "mac" | "vendor" | "os" | "device" | "site" | "instance" | "vlan" | "first_ms" | "last_ms";
         /** @description From the greatest. Left out, true for times and false for all else. */
         AssetDesc: boolean;
         Limit: number;
@@ -2843,6 +2880,8 @@ export interface operations {
                 mac?: components["parameters"]["AssetMac"];
                 /** @description Part of it, in any case. */
                 vendor?: components["parameters"]["AssetVendor"];
+                os?: components["parameters"]["AssetOs"];
+                device?: components["parameters"]["AssetDevice"];
                 /** @description Part of any of its names, in any case. */
                 name?: components["parameters"]["AssetName"];
                 /** @description A name or protocol such as ssh, a port such as 22, or both as tcp/22. */
@@ -2892,6 +2931,8 @@ export interface operations {
                 mac?: components["parameters"]["AssetMac"];
                 /** @description Part of it, in any case. */
                 vendor?: components["parameters"]["AssetVendor"];
+                os?: components["parameters"]["AssetOs"];
+                device?: components["parameters"]["AssetDevice"];
                 /** @description Part of any of its names, in any case. */
                 name?: components["parameters"]["AssetName"];
                 /** @description A name or protocol such as ssh, a port such as 22, or both as tcp/22. */

@@ -20,6 +20,9 @@ export function makerOf(asset: Asset): string | null {
   return asset.vendor ?? t(asset.mac_made_up ? "assets.made_up" : "assets.maker.unknown");
 }
 
+export const SYSTEMS = ["windows", "macos", "ios", "apple", "android", "linux", "freebsd"] as const;
+export const DEVICES = ["computer", "mobile", "printer", "network", "camera", "voip", "storage", "media"] as const;
+
 /** The name of the shape that stands for its state. */
 export const stateShape = (state: Asset["state"]) =>
   state === "online" ? "up" : state === "offline" ? "released" : "pending";

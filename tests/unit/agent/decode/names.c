@@ -249,6 +249,25 @@ static void a_request_tells_name_hardware_and_address(void **state)
     assert_memory_equal(m.addr.bytes, "\xc0\xa8\1\x21", 4);
 }
 
+static void a_client_is_known_by_what_it_asks_for(void **state)
+{
+    (void)state;
+    struct frame f = {0};
+    struct dhcp_message m;
+    char many[60];
+    put_dhcp(&f, 0, 0);
+    put_option(&f, 53, "\3", 1);
+    put_option(&f, 55, "\1\171\3\6\17\374", 6);
+    put_option(&f, 60, "MSFT 5.0\n", 9);
+    assert_true(dhcp_read(f.bytes, f.len, &m));
+    assert_string_equal(m.wanted, "1,121,3,6,15,252");
+    assert_string_equal(m.vendor_class, "MSFT 5.0?");
+    memset(many, 'x', sizeof many);
+    put_option(&f, 55, many, sizeof many); /* a list that is cut would be another one */
+    assert_true(dhcp_read(f.bytes, f.len, &m));
+    assert_string_equal(m.wanted, "1,121,3,6,15,252");
+}
+
 static void a_full_name_in_either_form_wins(void **state)
 {
     (void)state;
@@ -300,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_pointer_that_goes_round_ends_the_walk),
         cmocka_unit_test(a_cut_message_is_an_end_not_a_crash),
         cmocka_unit_test(a_request_tells_name_hardware_and_address),
+        cmocka_unit_test(a_client_is_known_by_what_it_asks_for),
         cmocka_unit_test(a_full_name_in_either_form_wins),
         cmocka_unit_test(what_is_no_dhcp_of_ethernet_is_refused),
     };

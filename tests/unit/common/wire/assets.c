@@ -22,7 +22,12 @@ static struct wire_asset an_asset(void)
                            .since_ns = 1500,
                            .name_count = 1,
                            .service_count = 1,
-                           .change_count = 2};
+                           .change_count = 2,
+                           .clue_count = 1,
+                           .os = ASSET_OS_WINDOWS,
+                           .os_score = 70,
+                           .device = ASSET_DEVICE_COMPUTER,
+                           .device_score = 80};
     (void)addr_parse("192.0.2.1", &a.addr);
     a.names[0] = (struct asset_name){
         .source = ASSET_FROM_DHCP, .name = "printer", .first_ns = 1000, .last_ns = 1900};
@@ -32,6 +37,11 @@ static struct wire_asset an_asset(void)
                                            .protocol = "IPP",
                                            .first_ns = 1100,
                                            .last_ns = 1800};
+    a.clues[0] = (struct asset_clue){.kind = ASSET_CLUE_DHCP_CLASS,
+                                     .weight = 20,
+                                     .value = "MSFT 5.0",
+                                     .says = "Windows",
+                                     .last_ns = 1700};
     a.changes[0] = (struct asset_change){.kind = ASSET_CHANGE_NEW, .at_ns = 1000};
     a.changes[1] = (struct asset_change){
         .kind = ASSET_CHANGE_NAME, .at_ns = 1000, .before = "old", .after = "printer"};
@@ -56,6 +66,10 @@ static void an_asset_comes_back_as_it_was(void **state)
     assert_memory_equal(&out.mac, &in.mac, sizeof in.mac);
     assert_string_equal(out.services[0].protocol, "IPP");
     assert_string_equal(out.changes[1].before, "old");
+    assert_int_equal(out.os, ASSET_OS_WINDOWS);
+    assert_int_equal(out.device_score, 80);
+    assert_string_equal(out.clues[0].value, "MSFT 5.0");
+    assert_int_equal(out.clues[0].weight, 20);
     assert_int_equal(wire_asset_pack(&out, again, sizeof again), len);
     assert_memory_equal(again, buf, len);
 }
@@ -72,6 +86,13 @@ static void the_fullest_asset_fits(void **state)
     a.name_count = ASSET_NAMES_MAX;
     a.service_count = ASSET_SERVICES_MAX;
     a.change_count = ASSET_CHANGES_MAX;
+    a.clue_count = ASSET_CLUES_MAX;
+    for (unsigned i = 0; i < ASSET_CLUES_MAX; i++) {
+        a.clues[i] =
+            (struct asset_clue){.kind = ASSET_CLUE_TCP, .weight = 100, .last_ns = INT64_MAX};
+        memcpy(a.clues[i].value, long_text, sizeof a.clues[i].value - 1);
+        memcpy(a.clues[i].says, long_text, sizeof a.clues[i].says - 1);
+    }
     memcpy(a.vendor, long_text, sizeof a.vendor - 1);
     for (unsigned i = 0; i < ASSET_NAMES_MAX; i++) {
         a.names[i] = (struct asset_name){ASSET_FROM_NETBIOS, "", INT64_MAX, INT64_MAX};
