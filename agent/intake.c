@@ -28,6 +28,16 @@ static void bool_clean(bool *flag)
     *flag = byte != 0;
 }
 
+static bool check_media(struct flow_record *r)
+{
+    bool_clean(&r->call_held);
+    field_clean(r->call_id, sizeof r->call_id);
+    for (unsigned dir = 0; dir < 2; dir++) {
+        field_clean(r->media[dir].codec, sizeof r->media[dir].codec);
+    }
+    return flow_media_is_sound(r);
+}
+
 bool intake_check_flow(struct flow_record *r)
 {
     if (!family_is_known(r->key.family) || r->status < FLOW_OPENING || r->status > FLOW_EVICTED) {
@@ -49,7 +59,7 @@ bool intake_check_flow(struct flow_record *r)
     }
     geo_place_clean(&r->place[SIDE_CLIENT]);
     geo_place_clean(&r->place[SIDE_SERVER]);
-    if (!prints_are_sound(&r->prints)) {
+    if (!prints_are_sound(&r->prints) || !check_media(r)) {
         return false;
     }
     bool_clean(&r->final);

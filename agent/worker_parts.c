@@ -206,7 +206,7 @@ void worker_note_verdict(struct flow_table *t, struct flow *f, const struct dpi_
 {
     flow_set_names(t, f, result->protocol, result->app, result->category);
     f->confidence = result->confidence;
-    if (f->key.protocol == PROTO_TCP) {
+    if (f->key.protocol == PROTO_TCP || f->holds == PART_QUIC) {
         f->quality_class = (uint8_t)qoe_class_of(result->category, result->protocol);
     }
     f->risks |= result->risks | risks_of_name(result->host);

@@ -6,6 +6,8 @@
 
 /* Polls and probes: longer than their longest interval with what silence adds to it. */
 enum { POLLED_S = 2 * 3600 };
+/* A flow is judged with each of its records, every minute; after that its call is over. */
+enum { MEDIA_S = 150 };
 
 /*
  * Scans and addresses in dispute tell only that they go on, so silence ends them; a missing device
@@ -17,6 +19,12 @@ static const struct alert_rule rules[] = {
     {ALERT_PORT_SCAN_TRW, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = 60},
     {ALERT_PORT_SCAN_VERTICAL, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = 60},
     {ALERT_PORT_SWEEP_HORIZONTAL, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = 60},
+    {ALERT_RTP_MOS_LOW, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = MEDIA_S},
+    {ALERT_RTP_MOS_BAD, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = MEDIA_S},
+    {ALERT_RTP_JITTER_HIGH, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = MEDIA_S},
+    {ALERT_RTP_LOSS_HIGH, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = MEDIA_S},
+    {ALERT_RTP_ONE_WAY_AUDIO, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = MEDIA_S},
+    {ALERT_RTP_STREAM_GAP, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = MEDIA_S},
     {ALERT_IP_MAC_FLAP, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = 600},
     {ALERT_DEVICE_OFFLINE, .bad_of = 1, .last = 1, .hold_s = 0, .quiet_s = 900},
     {ALERT_INTERFACE_PACKET_DROPS, .bad_of = 1, .last = 1, .hold_s = 30, .quiet_s = 600},

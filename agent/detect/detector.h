@@ -42,6 +42,7 @@ struct detector {
     void (*probe)(void *state, const struct probe_record *record, const struct finding_sink *out);
 };
 
+extern const struct detector detector_flow_media;
 extern const struct detector detector_flow_risk;
 extern const struct detector detector_host_scan;
 extern const struct detector detector_host_trw;

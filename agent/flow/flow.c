@@ -40,9 +40,10 @@ void flow_begin(struct flow *f, uint64_t id, uint8_t source, const struct packet
     f->server_mac = from_client ? p->dst_mac : p->src_mac;
     f->status = p->ends.protocol == PROTO_TCP && is_syn(p) ? FLOW_OPENING : FLOW_ACTIVE;
     f->tunnel_id = p->tunnel_told;
-    f->dns = p->ends.protocol == PROTO_UDP &&
-             (p->ends.src_port == QOE_DNS_PORT || p->ends.dst_port == QOE_DNS_PORT);
-    f->quality_class = p->ends.protocol == PROTO_TCP ? CLASS_WEB : f->dns ? CLASS_DNS : CLASS_NONE;
+    bool dns = p->ends.protocol == PROTO_UDP &&
+               (p->ends.src_port == QOE_DNS_PORT || p->ends.dst_port == QOE_DNS_PORT);
+    f->talk = dns ? TALK_DNS : TALK_UNKNOWN;
+    f->quality_class = p->ends.protocol == PROTO_TCP ? CLASS_WEB : dns ? CLASS_DNS : CLASS_NONE;
 }
 
 /* Cooked captures tell only the sender's address: the other side's comes with its first packet. */

@@ -9,6 +9,8 @@
 #include "agent/dpi/dpi.h"
 #include "agent/print/print.h"
 #include "agent/qoe/dns.h"
+#include "agent/qoe/media.h"
+#include "agent/qoe/quic.h"
 #include "agent/qoe/tcp.h"
 #include "common/wire/flows.h"
 
@@ -33,6 +35,8 @@ enum flow_part {
     PART_TCP,      /* struct qoe_tcp */
     PART_TCP_REST, /* the same, squeezed while the flow is silent (agent/qoe/rest.h) */
     PART_DNS,      /* struct qoe_dns */
+    PART_QUIC,     /* struct qoe_quic */
+    PART_MEDIA,    /* struct qoe_media */
     PART_EXPORTED, /* struct flow_exported */
 };
 
@@ -52,6 +56,9 @@ struct flow_exported {
     struct flow_sum totals; /* last seen, of exporters that count from a flow's beginning */
 };
 
+/* What a UDP flow was seen to carry, as far as it says so. */
+enum flow_talk { TALK_UNKNOWN, TALK_DNS, TALK_SIP };
+
 /* The first two cache lines are what every packet touches; the rest is for timers and records. */
 struct flow {
     struct flow_key key;
@@ -65,7 +72,7 @@ struct flow {
     uint8_t quality_class;  /* enum quality_class */
     uint8_t looked;         /* prints_look's */
     uint8_t fin_seen : 2;   /* bit per direction */
-    bool dns : 1;           /* quality is that of DNS over UDP */
+    uint8_t talk : 2;       /* enum flow_talk */
     bool account_open : 1;  /* bytes came since the last account record */
     bool account_begun : 1; /* its first account record has left */
     bool client_spoke : 1;  /* the client has sent data */
@@ -86,7 +93,7 @@ struct flow {
     uint8_t known_rules; /* …when the rules were these */
     uint8_t confidence;
     uint32_t text;                  /* handle of its texts, FLOW_NONE when there are none */
-    struct qoe_handshake handshake; /* TCP */
+    struct qoe_handshake handshake; /* TCP; of QUIC only its round trips */
     /* Numbers of names in the table, 0 unknown: protocol, app, and category below. */
     uint16_t protocol;
     uint16_t app;

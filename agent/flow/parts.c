@@ -13,6 +13,8 @@
 enum {
     AWAKE_SHARE = 16, /* one flow in so many may be awake … */
     AWAKE_LEAST = 4096,
+    MEDIA_SHARE = 32, /* one flow in so many may carry RTP … */
+    MEDIA_LEAST = 1024,
     COLD_BYTES = 512, /* of each flow, for its texts and what it holds while silent */
 };
 
@@ -21,9 +23,15 @@ static uint32_t awake_of(uint32_t flows)
     return flows / AWAKE_SHARE < AWAKE_LEAST ? AWAKE_LEAST : flows / AWAKE_SHARE;
 }
 
+static uint32_t media_of(uint32_t flows)
+{
+    return flows / MEDIA_SHARE < MEDIA_LEAST ? MEDIA_LEAST : flows / MEDIA_SHARE;
+}
+
 size_t flow_table_parts_bytes(uint32_t flows)
 {
-    return (size_t)awake_of(flows) * slab_slot(sizeof(struct flow_awake)) +
+    return qoe_media_pool_bytes(media_of(flows)) +
+           (size_t)awake_of(flows) * slab_slot(sizeof(struct flow_awake)) +
            (size_t)flows * COLD_BYTES;
 }
 
@@ -35,7 +43,8 @@ int flow_parts_init(struct flow_parts *p, uint32_t flows, struct err *e)
         return err_set(e, ERR_NOMEM, "no memory for what flows hold");
     }
     if (slab_init(&p->awake, sizeof(struct flow_awake), awake, e) != 0 ||
-        slabs_init(&p->cold, (size_t)flows * COLD_BYTES, e) != 0) {
+        slabs_init(&p->cold, (size_t)flows * COLD_BYTES, e) != 0 ||
+        qoe_media_pool_init(&p->media, media_of(flows), e) != 0) {
         return -1;
     }
     return 0;
@@ -45,6 +54,7 @@ void flow_parts_done(struct flow_parts *p)
 {
     slab_done(&p->awake);
     slabs_done(&p->cold);
+    qoe_media_pool_done(&p->media);
     free(p->seen);
 }
 
@@ -167,6 +177,47 @@ struct qoe_dns *flow_table_dns_of(const struct flow_table *t, const struct flow 
     return f->holds == PART_DNS ? slabs_at(&t->parts.cold, f->part) : NULL;
 }
 
+struct qoe_quic *flow_table_quic(struct flow_table *t, struct flow *f, bool *made)
+{
+    *made = f->holds == PART_NONE;
+    return take_part(t, f, PART_QUIC, sizeof(struct qoe_quic));
+}
+
+struct qoe_quic *flow_table_quic_of(const struct flow_table *t, const struct flow *f)
+{
+    return f->holds == PART_QUIC ? slabs_at(&t->parts.cold, f->part) : NULL;
+}
+
+struct qoe_media *flow_table_media(struct flow_table *t, struct flow *f)
+{
+    if (f->holds == PART_NONE && qoe_media_take(&t->parts.media, &f->part) != NULL) {
+        f->holds = PART_MEDIA;
+    }
+    return flow_table_media_of(t, f);
+}
+
+struct qoe_media *flow_table_media_of(const struct flow_table *t, const struct flow *f)
+{
+    return f->holds == PART_MEDIA ? slab_at(&t->parts.media.flows, f->part) : NULL;
+}
+
+void flow_table_media_drop(struct flow_table *t, struct flow *f)
+{
+    qoe_media_put(&t->parts.media, f->part);
+    f->holds = PART_NONE;
+    f->part = FLOW_NONE;
+}
+
+struct qoe_media_pool *flow_table_media_pool(struct flow_table *t)
+{
+    return &t->parts.media;
+}
+
+const struct qoe_media_pool *flow_table_media_pool_of(const struct flow_table *t)
+{
+    return &t->parts.media;
+}
+
 struct flow_exported *flow_table_exported(struct flow_table *t, struct flow *f)
 {
     return take_part(t, f, PART_EXPORTED, sizeof(struct flow_exported));
@@ -262,7 +313,7 @@ const char *flow_category(const struct flow_table *t, const struct flow *f)
 
 uint64_t flow_parts_lost(const struct flow_table *t)
 {
-    return t->parts.lost;
+    return t->parts.lost + t->parts.media.refused;
 }
 
 void flow_parts_drop(struct flow_table *t, struct flow *f)
@@ -273,7 +324,9 @@ void flow_parts_drop(struct flow_table *t, struct flow *f)
     case PART_TCP: slab_put(&p->awake, f->part); break;
     case PART_TCP_REST:
     case PART_DNS:
+    case PART_QUIC:
     case PART_EXPORTED: slabs_put(&p->cold, f->part); break;
+    case PART_MEDIA: qoe_media_put(&p->media, f->part); break;
     }
     if (f->text != FLOW_NONE) {
         slabs_put(&p->cold, f->text);

@@ -14,9 +14,16 @@
 struct qoe_tcp *flow_table_tcp(struct flow_table *t, struct flow *f, bool *made);
 /* That of DNS is zeroed when made. */
 struct qoe_dns *flow_table_dns(struct flow_table *t, struct flow *f);
+struct qoe_quic *flow_table_quic(struct flow_table *t, struct flow *f, bool *made);
+struct qoe_media *flow_table_media(struct flow_table *t, struct flow *f);
 /* The same, or NULL when it has none. */
 struct qoe_tcp *flow_table_tcp_awake(struct flow_table *t, struct flow *f);
 struct qoe_dns *flow_table_dns_of(const struct flow_table *t, const struct flow *f);
+struct qoe_quic *flow_table_quic_of(const struct flow_table *t, const struct flow *f);
+struct qoe_media *flow_table_media_of(const struct flow_table *t, const struct flow *f);
+/* Where the states of RTP streams are, and the calls that SIP announced. */
+struct qoe_media_pool *flow_table_media_pool(struct flow_table *t);
+const struct qoe_media_pool *flow_table_media_pool_of(const struct flow_table *t);
 /* Only to look at, as it is now; NULL when it has none. */
 const struct qoe_tcp *flow_table_tcp_of(const struct flow_table *t, const struct flow *f);
 
@@ -43,5 +50,7 @@ const struct flow_exported *flow_table_exported_of(const struct flow_table *t,
 
 /* Parts that found no room so far. */
 uint64_t flow_parts_lost(const struct flow_table *t);
+/* It was no RTP after all: gives back its state. */
+void flow_table_media_drop(struct flow_table *t, struct flow *f);
 /* Gives back all that the flow holds. */
 void flow_parts_drop(struct flow_table *t, struct flow *f);

@@ -1,6 +1,12 @@
 #include "agent/flow/quality.h"
 
+#include "agent/decode/rtp.h"
 #include "agent/flow/parts.h"
+
+#include <string.h>
+
+/* A flow that may become RTP is watched for so long; a call over WebRTC sends others first. */
+enum { YOUNG_PACKETS = 64 };
 
 static void note_tcp(struct flow_table *t, struct flow *f, const struct packet *p,
                      enum flow_dir dir)
@@ -30,6 +36,101 @@ static void note_dns(struct flow_table *t, struct flow *f, const struct packet *
     }
 }
 
+static void note_quic(struct flow_table *t, struct flow *f, const struct packet *p,
+                      enum flow_dir dir)
+{
+    bool made;
+    struct qoe_quic *q = flow_table_quic(t, f, &made);
+    if (q == NULL) {
+        return; /* counted there */
+    }
+    if (made) {
+        qoe_quic_begin(q);
+        f->quality_class = CLASS_WEB;
+    }
+    qoe_quic_note(q, p, dir, (enum quality_class)f->quality_class);
+    f->handshake.client_us = q->client_us;
+    f->handshake.server_us = q->server_us;
+}
+
+static void note_media(struct flow_table *t, struct flow *f, const struct packet *p,
+                       enum flow_dir dir)
+{
+    struct qoe_media *m = flow_table_media(t, f);
+    if (m == NULL) {
+        return; /* counted there */
+    }
+    if (qoe_media_note(flow_table_media_pool(t), m, p, dir)) {
+        f->quality_class = m->class;
+    } else {
+        flow_table_media_drop(t, f);
+    }
+}
+
+/* RTCP on the odd port beside its RTP (RFC 3550 section 11). */
+static void note_rtcp(struct flow_table *t, const struct packet *p)
+{
+    struct endpoints ends = p->ends;
+    enum flow_dir dir;
+    if ((ends.src_port & ends.dst_port & 1) == 0) {
+        return;
+    }
+    ends.src_port--;
+    ends.dst_port--;
+    struct flow *rtp = flow_table_find(t, flow_table_tag(t, &ends), &ends, &dir);
+    struct qoe_media *m = rtp == NULL ? NULL : flow_table_media_of(t, rtp);
+    if (m != NULL) {
+        qoe_media_note_rtcp(flow_table_media_pool(t), m, p, dir);
+    }
+}
+
+static void note_sip(struct flow_table *t, const struct packet *p)
+{
+    struct sip_message m;
+    if (sip_begins(p->payload, p->payload_len) && sip_read(p->payload, p->payload_len, &m)) {
+        calls_note(flow_table_media_pool(t)->calls, &m, p->time_ns);
+    }
+}
+
+/* What a UDP flow is, shows in its first packets. */
+static void note_unknown(struct flow_table *t, struct flow *f, const struct packet *p,
+                         enum flow_dir dir)
+{
+    uint64_t packets = f->sum.packets[DIR_C2S] + f->sum.packets[DIR_S2C];
+    if (packets > YOUNG_PACKETS) {
+        return;
+    }
+    if (packets == 1 && dir == DIR_C2S && qoe_quic_begins(p)) {
+        note_quic(t, f, p, dir);
+    } else if (sip_begins(p->payload, p->payload_len)) {
+        f->talk = TALK_SIP;
+        note_sip(t, p);
+    } else if (qoe_media_seems(p)) {
+        note_media(t, f, p, dir);
+    }
+}
+
+static void note_udp(struct flow_table *t, struct flow *f, const struct packet *p,
+                     enum flow_dir dir)
+{
+    if (p->payload_len == 0) {
+        return;
+    }
+    if (f->talk == TALK_DNS) {
+        note_dns(t, f, p);
+    } else if (f->talk == TALK_SIP) {
+        note_sip(t, p);
+    } else if (f->holds == PART_QUIC) {
+        note_quic(t, f, p, dir);
+    } else if (f->holds == PART_MEDIA) {
+        note_media(t, f, p, dir);
+    } else if (rtcp_begins(p->payload, p->payload_len)) {
+        note_rtcp(t, p);
+    } else {
+        note_unknown(t, f, p, dir);
+    }
+}
+
 void flow_quality_note(struct flow_table *t, struct flow *f, const struct packet *p,
                        enum flow_dir dir)
 {
@@ -38,42 +139,56 @@ void flow_quality_note(struct flow_table *t, struct flow *f, const struct packet
     }
     if (p->ends.protocol == PROTO_TCP) {
         note_tcp(t, f, p, dir);
-    } else if (f->dns) {
-        note_dns(t, f, p);
+    } else if (p->ends.protocol == PROTO_UDP) {
+        note_udp(t, f, p, dir);
     }
 }
 
 void flow_quality_settle(struct flow_table *t, struct flow *f, uint64_t now_ns)
 {
-    struct qoe_tcp *tcp = flow_table_tcp_awake(t, f);
-    struct qoe_dns *dns = flow_table_dns_of(t, f);
-    if (tcp != NULL) {
-        qoe_tcp_close(tcp, (enum quality_class)f->quality_class, f->end_ns != 0);
-    } else if (dns != NULL) {
-        bool over = f->status == FLOW_IDLE || f->status == FLOW_REFUSED;
-        qoe_dns_close(dns, now_ns, over);
+    enum quality_class class = (enum quality_class)f->quality_class;
+    bool ended = f->end_ns != 0;
+    switch ((enum flow_part)f->holds) {
+    case PART_NONE:
+    case PART_EXPORTED: break;
+    case PART_TCP:
+    case PART_TCP_REST: qoe_tcp_close(flow_table_tcp_awake(t, f), class, ended); break;
+    case PART_QUIC: qoe_quic_close(flow_table_quic_of(t, f), class, ended); break;
+    case PART_MEDIA:
+        qoe_media_close(flow_table_media_pool(t), flow_table_media_of(t, f), ended);
+        break;
+    case PART_DNS:
+        qoe_dns_close(flow_table_dns_of(t, f), now_ns,
+                      f->status == FLOW_IDLE || f->status == FLOW_REFUSED);
+        break;
     }
 }
 
 void flow_quality_told(struct flow_table *t, struct flow *f)
 {
-    struct qoe_tcp *tcp = flow_table_tcp_awake(t, f);
-    struct qoe_dns *dns = flow_table_dns_of(t, f);
-    if (tcp != NULL) {
-        qoe_tcp_told(tcp);
-    } else if (dns != NULL) {
-        qoe_dns_told(dns);
+    switch ((enum flow_part)f->holds) {
+    case PART_NONE:
+    case PART_EXPORTED: break;
+    case PART_TCP:
+    case PART_TCP_REST: qoe_tcp_told(flow_table_tcp_awake(t, f)); break;
+    case PART_DNS: qoe_dns_told(flow_table_dns_of(t, f)); break;
+    case PART_QUIC: qoe_quic_told(flow_table_quic_of(t, f)); break;
+    case PART_MEDIA: qoe_media_told(flow_table_media_pool(t), flow_table_media_of(t, f)); break;
     }
 }
 
 void flow_quality_time_moved(struct flow_table *t, struct flow *f)
 {
-    struct qoe_tcp *tcp = flow_table_tcp_awake(t, f);
-    struct qoe_dns *dns = flow_table_dns_of(t, f);
-    if (tcp != NULL) {
-        qoe_tcp_time_moved(tcp);
-    } else if (dns != NULL) {
-        qoe_dns_time_moved(dns);
+    switch ((enum flow_part)f->holds) {
+    case PART_NONE:
+    case PART_EXPORTED: break;
+    case PART_TCP:
+    case PART_TCP_REST: qoe_tcp_time_moved(flow_table_tcp_awake(t, f)); break;
+    case PART_DNS: qoe_dns_time_moved(flow_table_dns_of(t, f)); break;
+    case PART_QUIC: qoe_quic_time_moved(flow_table_quic_of(t, f)); break;
+    case PART_MEDIA:
+        qoe_media_time_moved(flow_table_media_pool(t), flow_table_media_of(t, f));
+        break;
     }
 }
 
@@ -124,6 +239,19 @@ static void fill_tcp(const struct qoe_tcp *q, enum qoe_reach reach, struct flow_
     }
 }
 
+static void fill_quic(const struct qoe_quic *live, enum quality_class class, enum qoe_reach reach,
+                      struct flow_record *r)
+{
+    struct qoe_quic by_now = *live;
+    if (reach == QOE_NEWEST) {
+        qoe_quic_close(&by_now, class, true);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        qoe_trips_fill(&by_now.trips[i], reach == QOE_NEWS, &r->rtt[i]);
+        r->quality[i] = qoe_quic_quality(&by_now, i, reach);
+    }
+}
+
 static void fill_dns(const struct qoe_dns *q, enum qoe_reach reach, struct flow_record *r)
 {
     const struct qoe_dns_sum *sum = qoe_dns_figures(q, reach);
@@ -147,6 +275,12 @@ static void clear(struct flow_record *r, enum quality_unjudged why)
         r->quality[i] = quality_without_score(why);
     }
     r->dns = (struct flow_dns){0};
+    for (unsigned i = 0; i < 2; i++) {
+        r->media[i] = (struct flow_media){0};
+    }
+    memset(r->call_id, 0, sizeof r->call_id);
+    r->call_state = CALL_NONE;
+    r->call_held = false;
 }
 
 void flow_quality_clear(struct flow_record *r)
@@ -165,6 +299,8 @@ void flow_quality_fill(const struct flow_table *t, const struct flow *f, enum qo
 {
     const struct qoe_tcp *tcp = flow_table_tcp_of(t, f);
     const struct qoe_dns *dns = flow_table_dns_of(t, f);
+    const struct qoe_quic *quic = flow_table_quic_of(t, f);
+    const struct qoe_media *media = flow_table_media_of(t, f);
     r->quality_class = class_of(f);
     clear(r, r->quality_class == CLASS_NONE ? UNJUDGED_CLASS : UNJUDGED_LITTLE);
     r->quality_profile = r->quality_class == CLASS_NONE ? 0 : QOE_PROFILE;
@@ -176,6 +312,10 @@ void flow_quality_fill(const struct flow_table *t, const struct flow *f, enum qo
         fill_tcp(tcp, reach, r);
     } else if (dns != NULL) {
         fill_dns(dns, reach, r);
+    } else if (quic != NULL) {
+        fill_quic(quic, (enum quality_class)f->quality_class, reach, r);
+    } else if (media != NULL) {
+        qoe_media_fill(flow_table_media_pool_of(t), media, reach, r);
     }
 }
 

@@ -20,8 +20,9 @@ struct flow_awake {
 struct flow_parts {
     struct slab awake; /* struct flow_awake */
     struct slabs cold; /* texts, quality at rest, and all other parts */
-    uint32_t hand;     /* where the search for the longest silence stands */
-    uint64_t lost;     /* states and texts that found no room */
+    struct qoe_media_pool media;
+    uint32_t hand; /* where the search for the longest silence stands */
+    uint64_t lost; /* states and texts that found no room */
     const char *names[FLOW_NAMES];
     uint8_t squeezed[QOE_REST_ROOM];
     struct qoe_tcp *seen; /* a copy of one at rest, to look at */

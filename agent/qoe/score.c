@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define QOE_MS(ms)           ((uint32_t)((ms)*1000))
+#define QOE_MOS(mos)         ((uint32_t)((mos)*1000 + 0.5))
 #define QOE_PERCENT(percent) ((uint32_t)((percent)*10000 + 0.5))
 
 #define PPM 1000000ull
@@ -27,24 +28,28 @@ uint32_t qoe_knot(enum quality_class class, enum quality_metric metric, unsigned
     return profile[class][metric].at[knot];
 }
 
+/* Of MOS more is better: its row runs downwards. */
+static bool is_worse(const uint32_t *at, uint32_t value, unsigned knot)
+{
+    return at[0] > at[QOE_KNOTS - 1] ? value < at[knot] : value > at[knot];
+}
+
 int qoe_worth(enum quality_class class, enum quality_metric metric, uint32_t value)
 {
     const uint32_t *at = profile[class][metric].at;
     if (at[QOE_KNOTS - 1] == 0) {
         return -1;
     }
-    if (value <= at[0]) {
-        return knot_worth[0];
-    }
-    unsigned i = 1;
-    while (i < QOE_KNOTS && value > at[i]) {
+    unsigned i = 0;
+    while (i < QOE_KNOTS && is_worse(at, value, i)) {
         i++;
     }
-    if (i == QOE_KNOTS) {
-        return 0;
+    if (i == 0 || i == QOE_KNOTS) {
+        return i == 0 ? knot_worth[0] : 0;
     }
     int64_t drop = knot_worth[i - 1] - knot_worth[i];
-    return knot_worth[i - 1] - (int)(drop * (value - at[i - 1]) / (at[i] - at[i - 1]));
+    int64_t way = (int64_t)value - at[i - 1];
+    return knot_worth[i - 1] - (int)(drop * way / ((int64_t)at[i] - at[i - 1]));
 }
 
 void qoe_measure_time(struct qoe_measures *m, enum quality_metric metric, uint32_t us)

@@ -26,6 +26,7 @@ struct http_response *instance_counters_get(struct call *call, struct pg *pg, st
 struct http_response *instance_top_get(struct call *call, struct pg *pg, struct err *e);
 
 /* quality.c */
+struct http_response *flow_history_get(struct call *call, struct pg *pg, struct err *e);
 struct http_response *instance_quality_get(struct call *call, struct pg *pg, struct err *e);
 
 /* question.c */

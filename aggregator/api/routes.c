@@ -21,6 +21,8 @@ static const struct route table[] = {
      THERE(instance_counters_get)},
     {HTTP_GET, "/api/v1/instances/{name}/top", ROLE_VIEWER, READS, THERE(instance_top_get)},
     {HTTP_GET, "/api/v1/instances/{name}/quality", ROLE_VIEWER, READS, THERE(instance_quality_get)},
+    {HTTP_GET, "/api/v1/instances/{name}/flows/{flow_id}/history", ROLE_VIEWER, READS,
+     THERE(flow_history_get)},
     {HTTP_GET, "/api/v1/instances/{name}/query", ROLE_VIEWER, READS, HERE(instance_query_get)},
 
     {HTTP_GET, "/api/v1/alerts", ROLE_VIEWER, READS, THERE(alerts_get)},

@@ -1,6 +1,7 @@
 /* Flows as they are stored: their records of the window, added up to one row a flow. */
 #include "aggregator/api/shape.h"
 #include "aggregator/api/stored_inner.h"
+#include "aggregator/api/stored_media.h"
 
 #include "common/tunnel.h"
 #include "common/wire/fields.h"
@@ -27,7 +28,8 @@
  */
 static const char flow_sums[] =
     "WITH r AS ("
-    " SELECT *, greatest(segments_c2s, 1) AS weight_c2s, greatest(segments_s2c, 1) AS weight_s2c"
+    " SELECT *, greatest(segments_c2s, rtp_packets_c2s, 1) AS weight_c2s,"
+    " greatest(segments_s2c, rtp_packets_s2c, 1) AS weight_s2c"
     " FROM flow"
     " WHERE instance_id = $1::int AND last_at >= $2::timestamptz AND last_at < $3::timestamptz"
     " AND ($4::text IS NULL OR host(client) = $4 OR host(server) = $4"
@@ -134,12 +136,14 @@ static const char flows_select[] =
     " dns_questions, dns_failed, dns_unanswered, dns_answer,"
     " exporter, input_if, output_if, sampling, tunnel, tunnel_id, client_country, client_asn,"
     " client_as, server_country, server_asn, server_as, community_id,"
-    " ja4, ja3, ja3s, hassh, hassh_server, user_agent, tcp_print, tcp_print_2025, tcp_hops,"
-    " count(*) OVER ()"
+    " ja4, ja3, ja3s, hassh, hassh_server, user_agent, tcp_print, tcp_print_2025, tcp_hops," STORED_MEDIA_SQL
+    ", count(*) OVER ()"
     " FROM sums"
     " JOIN last USING (epoch, flow_id)"
     " LEFT JOIN c2s USING (epoch, flow_id)"
     " LEFT JOIN s2c USING (epoch, flow_id)"
+    " LEFT JOIN media_sums USING (epoch, flow_id)"
+    " LEFT JOIN media_last USING (epoch, flow_id)"
     " WHERE ($11::int IS NULL OR status = $11::int)"
     " AND ($13::int IS NULL"
     "      OR coalesce(least(score_c2s, score_s2c), -1) BETWEEN $13::int AND $14::int)";
@@ -186,7 +190,8 @@ enum flow_column {
     F_COMMUNITY_ID = F_SERVER_PLACE + 3,
     F_PRINTS, /* eight */
     F_TCP_HOPS = F_PRINTS + 8,
-    F_TOTAL,
+    F_MEDIA = F_TCP_HOPS + 1, /* the call, then both directions */
+    F_TOTAL = F_MEDIA + MEDIA_CALL_COLUMNS + 2 * MEDIA_COLUMNS,
 };
 
 static const struct stored_column flow_columns[] = {
@@ -322,6 +327,7 @@ static void read_quality(const struct cells *c, struct flow_record *r)
             .samples = small(c, rtt + 3),
         };
     }
+    stored_media_read(c->rows, c->row, F_MEDIA, r);
     r->dns = (struct flow_dns){
         .questions = small(c, F_DNS),
         .failed = small(c, F_DNS + 1),
@@ -494,7 +500,8 @@ static json_t *shape_flow(const struct cells *c)
 
 int stored_flows(const struct stored *s, struct pg *pg, struct found *found, struct err *e)
 {
-    static const struct stored_sorted by = {{flow_sums, flow_ends}, flows_select, flow_columns};
+    static const struct stored_sorted by = {
+        {flow_sums, flow_ends, stored_media_with}, flows_select, flow_columns};
     const struct pg_args args = args_of(s);
     struct pg_rows *rows = stored_run_sorted(&s->query, pg, &by, &args, e);
     if (rows == NULL) {

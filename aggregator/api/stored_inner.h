@@ -19,7 +19,7 @@ struct stored_column {
 };
 /* A statement in its parts that lacks its order, and the columns (ended by NULL) to choose from. */
 struct stored_sorted {
-    const char *with[2]; /* "" none */
+    const char *with[3]; /* "" none */
     const char *select;
     const struct stored_column *columns;
 };

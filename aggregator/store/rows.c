@@ -2,6 +2,7 @@
 #include "aggregator/store/rows.h"
 
 #include "aggregator/store/assets.h"
+#include "aggregator/store/rows_media.h"
 #include "aggregator/store/rows_prints.h"
 #include "aggregator/store/rows_quality.h"
 #include "common/tunnel.h"
@@ -21,7 +22,7 @@ static const char *const copy_sql[ROW_TABLES] = {
                   " client_mac, server_mac, source, protocol, app, category, host,"
                   " info, " ROWS_QUALITY_SQL ", exporter, input_if, output_if, sampling,"
                   " tunnel, tunnel_id, client_country, client_asn, client_as, server_country,"
-                  " server_asn, server_as, " ROWS_PRINTS_SQL ")"
+                  " server_asn, server_as, " ROWS_PRINTS_SQL ", " ROWS_MEDIA_SQL ")"
                   " FROM STDIN (FORMAT binary)",
     [ROWS_TOTAL] = "COPY counter_total (instance_id, epoch, seq, start_at, seconds, bytes_in,"
                    " bytes_out, packets, dropped, flows, hosts) FROM STDIN (FORMAT binary)",
@@ -42,7 +43,7 @@ static const char *const copy_sql[ROW_TABLES] = {
 };
 
 enum {
-    FLOW_COLUMNS = 49 + ROWS_QUALITY_COLUMNS + ROWS_PRINTS_COLUMNS,
+    FLOW_COLUMNS = 49 + ROWS_QUALITY_COLUMNS + ROWS_PRINTS_COLUMNS + ROWS_MEDIA_COLUMNS,
     TOTAL_COLUMNS = 11,
     INTERFACE_COLUMNS = 11,
     APP_COLUMNS = 10,
@@ -151,6 +152,7 @@ static int add_flow(struct rows *rows, const struct batch_record *record, struct
     flow_exporter(c, &r);
     flow_origin(c, &r);
     rows_prints_copy(c, &r);
+    rows_media_copy(c, &r);
     return 0;
 }
 

@@ -2,9 +2,16 @@
 
 #include <netinet/in.h>
 
-enum { VERDICT_COLUMNS = 16, TCP_COLUMNS = 18, DNS_COLUMNS = 4, UNJUDGED_COLUMNS = 2 };
+enum {
+    VERDICT_COLUMNS = 16,
+    SEGMENT_COLUMNS = 10,
+    SIDE_COLUMNS = 8,
+    DNS_COLUMNS = 4,
+    UNJUDGED_COLUMNS = 2,
+};
 
-_Static_assert((int)VERDICT_COLUMNS + (int)TCP_COLUMNS + (int)DNS_COLUMNS + (int)UNJUDGED_COLUMNS ==
+_Static_assert((int)VERDICT_COLUMNS + (int)SEGMENT_COLUMNS + (int)SIDE_COLUMNS + (int)DNS_COLUMNS +
+                       (int)UNJUDGED_COLUMNS ==
                    (int)ROWS_QUALITY_COLUMNS,
                "every column is filled");
 
@@ -61,7 +68,7 @@ static void verdicts(struct copy *c, const struct flow_record *r)
     copy_i16(c, s2c->confidence);
 }
 
-static void tcp(struct copy *c, const struct flow_record *r)
+static void segments(struct copy *c, const struct flow_record *r)
 {
     const struct flow_segments *c2s = &r->segments[DIR_C2S];
     const struct flow_segments *s2c = &r->segments[DIR_S2C];
@@ -75,11 +82,16 @@ static void tcp(struct copy *c, const struct flow_record *r)
     number(c, s2c->duplicated);
     number(c, c2s->zero_window_ms);
     number(c, s2c->zero_window_ms);
+}
+
+/* Of TCP, of QUIC, and of RTP that RTCP tells of; DNS has none. */
+static void sides(struct copy *c, const struct flow_record *r)
+{
     for (int side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
         number_or_null(c, r->rtt[side].median_us);
         number_or_null(c, r->rtt[side].min_us);
         number_or_null(c, r->rtt[side].var_us);
-        number(c, r->rtt[side].samples);
+        number_or_null(c, r->rtt[side].samples);
     }
 }
 
@@ -105,11 +117,15 @@ void rows_quality_copy(struct copy *c, const struct flow_record *r)
     }
     verdicts(c, r);
     if (r->key.protocol == IPPROTO_TCP) {
-        tcp(c, r);
-        nulls(c, DNS_COLUMNS);
+        segments(c, r);
     } else {
-        nulls(c, TCP_COLUMNS);
+        nulls(c, SEGMENT_COLUMNS);
+    }
+    sides(c, r);
+    if (r->quality_class == CLASS_DNS) {
         dns(c, &r->dns);
+    } else {
+        nulls(c, DNS_COLUMNS);
     }
     unjudged(c, r);
 }

@@ -1,5 +1,5 @@
 /*
- * The packed form of a flow record. Schema 6, little-endian, in the order written below;
+ * The packed form of a flow record. Schema 7, little-endian, in the order written below;
  * docs/wire.md lists it. A later schema only adds fields at the end, which older readers skip.
  */
 #include "common/wire/flows.h"
@@ -13,6 +13,7 @@
 
 /* First byte of every packed record: never GAP_MARK, so that a gap is told apart. */
 enum { FLOW_FORM = 1, FLAG_FINAL = 1, FLAG_TRUNCATED = 2, CONFIDENCE_MAX = 4 };
+enum { MOS_LEAST = 1000, MOS_MOST = 5000, PAYLOAD_TYPE_MAX = 127 };
 
 static const char *const STATUS_NAMES[] = {
     [FLOW_OPENING] = "opening", [FLOW_ACTIVE] = "active",   [FLOW_CLOSED] = "closed",
@@ -91,6 +92,17 @@ static void counts_read(struct reader *in, struct flow_record *r)
     }
 }
 
+static const char *const CALL_NAMES[] = {
+    [CALL_NONE] = "none", [CALL_TRYING] = "trying", [CALL_RINGING] = "ringing",
+    [CALL_UP] = "up",     [CALL_OVER] = "over",     [CALL_FAILED] = "failed",
+};
+
+const char *flow_call_name(enum flow_call_state state)
+{
+    unsigned i = (unsigned)state;
+    return i <= CALL_FAILED ? CALL_NAMES[i] : "unknown";
+}
+
 /* The mean of two, weighted; what is 0 or none on one side is the other's. */
 static uint32_t mean(uint32_t a, uint32_t a_weight, uint32_t b, uint32_t b_weight)
 {
@@ -117,6 +129,31 @@ static void verdict_add(const struct quality *a, uint32_t a_segments, struct qua
     *b = sum;
 }
 
+static uint16_t worse_mos(uint16_t a, uint16_t b)
+{
+    return a != 0 && (b == 0 || a < b) ? a : b;
+}
+
+static void media_add(const struct flow_media *a, struct flow_media *b)
+{
+    if (b->streams == 0) {
+        *b = *a;
+        return;
+    }
+    b->jitter_us = mean(a->jitter_us, a->packets, b->jitter_us, b->packets);
+    b->burst = (uint16_t)mean(a->burst, a->lost, b->burst, b->lost);
+    b->mos =
+        (uint16_t)mean(a->mos, a->mos == 0 ? 0 : a->packets, b->mos, b->mos == 0 ? 0 : b->packets);
+    b->mos_worst = worse_mos(a->mos_worst, b->mos_worst);
+    b->packets += a->packets;
+    b->lost += a->lost;
+    b->duplicated += a->duplicated;
+    b->late += a->late;
+    b->discarded += a->discarded;
+    b->jitter_max_us = a->jitter_max_us > b->jitter_max_us ? a->jitter_max_us : b->jitter_max_us;
+    b->gap_ms = a->gap_ms > b->gap_ms ? a->gap_ms : b->gap_ms;
+}
+
 void flow_record_add_quality(const struct flow_record *earlier, struct flow_record *later)
 {
     for (int i = 0; i < 2; i++) {
@@ -124,7 +161,9 @@ void flow_record_add_quality(const struct flow_record *earlier, struct flow_reco
         struct flow_segments *sum = &later->segments[i];
         const struct flow_rtt *rtt = &earlier->rtt[i];
         struct flow_rtt *both = &later->rtt[i];
-        verdict_add(&earlier->quality[i], s->data, &later->quality[i], sum->data);
+        verdict_add(&earlier->quality[i], s->data + earlier->media[i].packets, &later->quality[i],
+                    sum->data + later->media[i].packets);
+        media_add(&earlier->media[i], &later->media[i]);
         sum->data += s->data;
         sum->lost_before += s->lost_before;
         sum->needless += s->needless;
@@ -299,6 +338,75 @@ static void fingerprints_read(struct reader *in, struct flow_record *r)
     }
 }
 
+/* Schema 7: for each direction how many streams, and only for some the rest; then the call. */
+static void media_write(struct writer *w, const struct flow_record *r)
+{
+    for (int dir = DIR_C2S; dir <= DIR_S2C; dir++) {
+        const struct flow_media *m = &r->media[dir];
+        writer_u8(w, m->streams);
+        if (m->streams == 0) {
+            continue;
+        }
+        writer_u8(w, m->payload_type);
+        writer_le32(w, m->ssrc);
+        writer_le32(w, m->packets);
+        writer_le32(w, m->lost);
+        writer_le32(w, m->duplicated);
+        writer_le32(w, m->late);
+        writer_le32(w, m->discarded);
+        writer_le32(w, m->jitter_us);
+        writer_le32(w, m->jitter_max_us);
+        writer_le32(w, m->gap_ms);
+        writer_le32(w, m->clock_hz);
+        writer_le16(w, m->mos);
+        writer_le16(w, m->mos_worst);
+        writer_le16(w, m->mos_reported);
+        writer_le16(w, m->burst);
+        text_write(w, m->codec);
+    }
+    writer_u8(w, r->call_state);
+    if (r->call_state != CALL_NONE) {
+        writer_u8(w, r->call_held ? 1 : 0);
+        text_write(w, r->call_id);
+    }
+}
+
+/* Records of schema 6 end before it. */
+static void media_read(struct reader *in, struct flow_record *r)
+{
+    if (reader_left(in) == 0) {
+        return;
+    }
+    for (int dir = DIR_C2S; dir <= DIR_S2C; dir++) {
+        struct flow_media *m = &r->media[dir];
+        m->streams = reader_u8(in);
+        if (m->streams == 0) {
+            continue;
+        }
+        m->payload_type = reader_u8(in);
+        m->ssrc = reader_le32(in);
+        m->packets = reader_le32(in);
+        m->lost = reader_le32(in);
+        m->duplicated = reader_le32(in);
+        m->late = reader_le32(in);
+        m->discarded = reader_le32(in);
+        m->jitter_us = reader_le32(in);
+        m->jitter_max_us = reader_le32(in);
+        m->gap_ms = reader_le32(in);
+        m->clock_hz = reader_le32(in);
+        m->mos = reader_le16(in);
+        m->mos_worst = reader_le16(in);
+        m->mos_reported = reader_le16(in);
+        m->burst = reader_le16(in);
+        text_read(in, m->codec, sizeof m->codec);
+    }
+    r->call_state = reader_u8(in);
+    if (r->call_state != CALL_NONE) {
+        r->call_held = reader_u8(in) != 0;
+        text_read(in, r->call_id, sizeof r->call_id);
+    }
+}
+
 size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size)
 {
     struct writer w = writer_of(buf, size);
@@ -328,7 +436,24 @@ size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size)
     origin_write(&w, r);
     writer_u8(&w, PRINTS_VERSION);
     prints_write(&w, &r->prints);
+    media_write(&w, r);
     return w.full ? 0 : writer_len(&w);
+}
+
+static bool mos_is_sound(uint16_t mos)
+{
+    return mos == 0 || (mos >= MOS_LEAST && mos <= MOS_MOST);
+}
+
+bool flow_media_is_sound(const struct flow_record *r)
+{
+    bool sound = r->call_state <= CALL_FAILED;
+    for (int dir = DIR_C2S; dir <= DIR_S2C; dir++) {
+        const struct flow_media *m = &r->media[dir];
+        sound = sound && mos_is_sound(m->mos) && mos_is_sound(m->mos_worst) &&
+                mos_is_sound(m->mos_reported) && m->payload_type <= PAYLOAD_TYPE_MAX;
+    }
+    return sound;
 }
 
 static int quality_check(const struct flow_record *r, struct err *e)
@@ -341,7 +466,7 @@ static int quality_check(const struct flow_record *r, struct err *e)
             return err_set(e, ERR_PARSE, "flow quality out of range");
         }
     }
-    return 0;
+    return flow_media_is_sound(r) ? 0 : err_set(e, ERR_PARSE, "flow media out of range");
 }
 
 /* What the reader cannot know: values that no honest agent sends, and that the store refuses. */
@@ -415,6 +540,7 @@ int flow_record_unpack(const void *bytes, size_t len, struct flow_record *r, str
     unjudged_read(&in, r);
     origin_read(&in, r);
     fingerprints_read(&in, r);
+    media_read(&in, r);
     if (in.bad) {
         return err_set(e, ERR_PARSE, "a flow record is cut short or holds unclean text");
     }

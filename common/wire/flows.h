@@ -1,7 +1,7 @@
 /*
  * A flow record: what happened on one flow since its last record (deltas, so sums are right),
  * with what is known of it as a whole. The engine fills it, the spool keeps it packed, the
- * aggregator stores it. Stream "flow", schema 6.
+ * aggregator stores it. Stream "flow", schema 7.
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FLOW_SCHEMA = 6, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_SIZE = 32 };
+enum { FLOW_SCHEMA = 7, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_SIZE = 32 };
 
 /* Index of everything that is counted per direction. */
 enum flow_dir { DIR_C2S = 0, DIR_S2C = 1 };
@@ -61,6 +61,45 @@ struct flow_dns {
     uint32_t unanswered;
     uint32_t answer_us; /* median from the first asking; 0 none */
 };
+
+enum { MEDIA_CODEC_SIZE = 18, MEDIA_CALL_SIZE = 64 };
+
+/* RTP of one direction since the flow's last record. Counts of all its streams; the rest is of the
+ * one with most packets. */
+struct flow_media {
+    uint32_t ssrc;
+    uint32_t packets;    /* that came, each counted once */
+    uint32_t lost;       /* that never came to the tap */
+    uint32_t duplicated; /* copies */
+    uint32_t late;       /* behind a later one */
+    uint32_t discarded;  /* too late for a receiver's buffer */
+    uint32_t jitter_us;  /* RFC 3550, the mean of its running value */
+    uint32_t jitter_max_us;
+    uint32_t gap_ms;              /* the longest silence between two packets */
+    uint32_t clock_hz;            /* of the time stamps; 0 unknown: no jitter */
+    uint16_t mos;                 /* thousandths, by the E-model; 0: no speech, or too little */
+    uint16_t mos_worst;           /* of the worst ten seconds */
+    uint16_t mos_reported;        /* by the receiver itself (RTCP XR); 0 none */
+    uint16_t burst;               /* BurstR in hundredths: 100 random losses; 0 none lost */
+    uint8_t payload_type;         /* RFC 3551 */
+    uint8_t streams;              /* 0: no RTP in this direction, all else is 0 */
+    char codec[MEDIA_CODEC_SIZE]; /* "PCMU", "opus"; "audio" or "video" when only that is known */
+};
+
+_Static_assert(sizeof(struct flow_media) == 68, "no padding: tests compare it whole");
+
+/* How far the call is by its SIP messages. */
+enum flow_call_state {
+    CALL_NONE = 0,
+    CALL_TRYING = 1, /* invited */
+    CALL_RINGING = 2,
+    CALL_UP = 3,
+    CALL_OVER = 4,   /* BYE or CANCEL */
+    CALL_FAILED = 5, /* a final answer of 300 and above */
+};
+
+/* "trying", "up", …; "unknown" for anything else. */
+const char *flow_call_name(enum flow_call_state state);
 
 struct flow_record {
     uint64_t flow_id;  /* unique within one run of the engine */
@@ -109,13 +148,21 @@ struct flow_record {
     struct geo_place place[2]; /* by side, as the agent's databases say */
     /* Schema 6. Of the flow as a whole. */
     struct flow_prints prints;
+    /* Schema 7. */
+    struct flow_media media[2];    /* by direction */
+    char call_id[MEDIA_CALL_SIZE]; /* SIP Call-ID that announced the media, its tail cut; "" none */
+    uint8_t call_state;            /* enum flow_call_state */
+    bool call_held;                /* one end has put the other on hold: silence is meant */
 };
 
 /* Adds the quality of an earlier record of the flow to a later one's; scores by their segments. */
 void flow_record_add_quality(const struct flow_record *earlier, struct flow_record *later);
 
+/* False for figures of media and calls that no honest agent sends. */
+bool flow_media_is_sound(const struct flow_record *r);
+
 /* Packs into buf; returns bytes used, or 0 when size is too small (FLOW_PACKED_MAX suffices). */
-enum { FLOW_PACKED_MAX = 1280 };
+enum { FLOW_PACKED_MAX = 1536 };
 size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size);
 /* Reads one record; unknown trailing bytes are skipped, every field is checked. 0 or -1. */
 int flow_record_unpack(const void *bytes, size_t len, struct flow_record *r, struct err *e);

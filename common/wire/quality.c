@@ -20,6 +20,9 @@ static const char *const metric_names[QUALITY_METRICS] = {
     [METRIC_ZERO_WINDOW] = "zero_window",
     [METRIC_DNS_ANSWER] = "dns_answer",
     [METRIC_DNS_FAILED] = "dns_failed",
+    [METRIC_MOS] = "mos",
+    [METRIC_RTP_JITTER] = "rtp_jitter",
+    [METRIC_PACKET_LOSS] = "packet_loss",
 };
 
 static const char *const blame_names[] = {
@@ -46,8 +49,13 @@ static const char *const unjudged_names[] = {
 };
 
 static const char *const class_names[QUALITY_CLASSES] = {
-    [CLASS_NONE] = "none", [CLASS_WEB] = "web", [CLASS_INTERACTIVE] = "interactive",
-    [CLASS_BULK] = "bulk", [CLASS_DNS] = "dns",
+    [CLASS_NONE] = "none",
+    [CLASS_WEB] = "web",
+    [CLASS_INTERACTIVE] = "interactive",
+    [CLASS_BULK] = "bulk",
+    [CLASS_DNS] = "dns",
+    [CLASS_VOICE] = "voice",
+    [CLASS_VIDEO_CALL] = "video_call",
 };
 
 #define NAME_OF(names, number)                                                                     \

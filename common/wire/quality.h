@@ -15,7 +15,7 @@ enum quality_label {
     QUALITY_EXCELLENT = 4,
 };
 
-/* What was measured. Its value is µs for times, else how many of how many. */
+/* What was measured. Its value is µs for times, thousandths for MOS, else how many of how many. */
 enum quality_metric {
     METRIC_NONE = 0,
     METRIC_RTT = 1,          /* round trip, both sides of the tap together */
@@ -25,8 +25,11 @@ enum quality_metric {
     METRIC_ZERO_WINDOW = 5,  /* ms without room at the receiver, of ms in all */
     METRIC_DNS_ANSWER = 6,   /* from the first asking to the answer */
     METRIC_DNS_FAILED = 7,   /* questions that failed or went unanswered, of all */
+    METRIC_MOS = 8,          /* mean opinion score by the E-model, in thousandths; more is better */
+    METRIC_RTP_JITTER = 9,   /* RFC 3550 */
+    METRIC_PACKET_LOSS = 10, /* RTP packets that never came or came too late, of all */
 };
-enum { QUALITY_METRICS = 8 };
+enum { QUALITY_METRICS = 11 };
 
 /* Which side of the tap cost the points. */
 enum quality_blame {
@@ -56,13 +59,15 @@ enum quality_unjudged {
 
 /* What a flow is judged as. */
 enum quality_class {
-    CLASS_NONE = 0, /* neither TCP nor DNS */
+    CLASS_NONE = 0, /* neither TCP, QUIC, DNS nor RTP */
     CLASS_WEB = 1,  /* and everything not named below */
     CLASS_INTERACTIVE = 2,
     CLASS_BULK = 3,
     CLASS_DNS = 4,
+    CLASS_VOICE = 5,      /* RTP of speech */
+    CLASS_VIDEO_CALL = 6, /* RTP of pictures */
 };
-enum { QUALITY_CLASSES = 5 };
+enum { QUALITY_CLASSES = 7 };
 
 enum { QUALITY_SCORE_NONE = 255 };
 
@@ -75,7 +80,7 @@ struct quality {
     uint8_t confidence; /* enum quality_confidence */
     uint8_t unjudged;   /* enum quality_unjudged; UNJUDGED_NONE when there is a score */
     uint32_t value;     /* of metric, in the worst window */
-    uint32_t of;        /* 0 for times */
+    uint32_t of;        /* 0 for times and MOS */
 };
 
 enum quality_label quality_label_of(unsigned score);

@@ -1,5 +1,7 @@
 #include "common/wire/quality_row.h"
 
+#include "common/wire/fields.h"
+
 #include <netinet/in.h>
 #include <stdio.h>
 
@@ -88,6 +90,13 @@ static void set_side(json_t *row, const char *side, const struct flow_rtt *rtt,
     }
 }
 
+/* QUIC tells only round trips; of RTP they come from RTCP. */
+static void set_sides(json_t *row, const struct flow_record *r)
+{
+    set_side(row, "client", &r->rtt[SIDE_CLIENT], r->handshake_client_us);
+    set_side(row, "server", &r->rtt[SIDE_SERVER], r->handshake_server_us);
+}
+
 static void set_tcp(json_t *row, const struct flow_record *r)
 {
     const struct flow_segments *c2s = &r->segments[DIR_C2S];
@@ -97,8 +106,7 @@ static void set_tcp(json_t *row, const struct flow_record *r)
     set_both(row, "needless", c2s->needless, s2c->needless);
     set_both(row, "duplicated", c2s->duplicated, s2c->duplicated);
     set_both(row, "zero_window_ms", c2s->zero_window_ms, s2c->zero_window_ms);
-    set_side(row, "client", &r->rtt[SIDE_CLIENT], r->handshake_client_us);
-    set_side(row, "server", &r->rtt[SIDE_SERVER], r->handshake_server_us);
+    set_sides(row, r);
 }
 
 static void set_dns(json_t *row, const struct flow_dns *dns)
@@ -107,6 +115,52 @@ static void set_dns(json_t *row, const struct flow_dns *dns)
     set(row, "dns_failed", dns->failed);
     set(row, "dns_unanswered", dns->unanswered);
     set_known(row, "dns_answer_us", dns->answer_us);
+}
+
+static json_t *media_of(const struct flow_media *m)
+{
+    json_t *row = json_object();
+    set(row, "ssrc", m->ssrc);
+    set(row, "payload_type", m->payload_type);
+    if (m->codec[0] != '\0') {
+        (void)json_object_set_new(row, "codec", json_string(m->codec)); /* no memory: fewer */
+    }
+    set_known(row, "clock_hz", m->clock_hz);
+    set(row, "streams", m->streams);
+    set(row, "packets", m->packets);
+    set(row, "lost", m->lost);
+    set(row, "duplicated", m->duplicated);
+    set(row, "late", m->late);
+    set(row, "discarded", m->discarded);
+    set_known(row, "burst", m->burst);
+    if (m->clock_hz != 0) {
+        set(row, "jitter_us", m->jitter_us);
+        set(row, "jitter_max_us", m->jitter_max_us);
+    }
+    set(row, "gap_ms", m->gap_ms);
+    set_known(row, "mos", m->mos);
+    set_known(row, "mos_worst", m->mos_worst);
+    set_known(row, "mos_reported", m->mos_reported);
+    return row;
+}
+
+static void set_media(json_t *row, const struct flow_record *r)
+{
+    static const char *const names[] = {"c2s", "s2c"};
+    json_t *media = json_object();
+    if (r->call_state != CALL_NONE) {
+        enum flow_call_state state = (enum flow_call_state)r->call_state;
+        /* No memory: fewer. */
+        (void)json_object_set_new(media, "call_id", fields_string(r->call_id));
+        (void)json_object_set_new(media, "call", json_string(flow_call_name(state)));
+        (void)json_object_set_new(media, "held", json_boolean(r->call_held));
+    }
+    for (unsigned dir = 0; dir < 2; dir++) {
+        if (r->media[dir].streams != 0) {
+            (void)json_object_set_new(media, names[dir], media_of(&r->media[dir]));
+        }
+    }
+    (void)json_object_set_new(row, "media", media);
 }
 
 json_t *quality_row(const struct flow_record *r)
@@ -118,8 +172,13 @@ json_t *quality_row(const struct flow_record *r)
     set_verdicts(row, r);
     if (r->key.protocol == IPPROTO_TCP) {
         set_tcp(row, r);
-    } else {
+    } else if (r->quality_class == CLASS_DNS) {
         set_dns(row, &r->dns);
+    } else {
+        set_sides(row, r);
+    }
+    if (r->media[DIR_C2S].streams != 0 || r->media[DIR_S2C].streams != 0) {
+        set_media(row, r);
     }
     return row;
 }

@@ -20,6 +20,8 @@ static void try_flow(const uint8_t *bytes, size_t len)
         FUZZ_CHECK(memcmp(&r.dns, &again.dns, sizeof r.dns) == 0);
         FUZZ_CHECK(r.prints.syn.flags == again.prints.syn.flags);
         FUZZ_CHECK(r.prints.program.kind == again.prints.program.kind);
+        FUZZ_CHECK(memcmp(r.media, again.media, sizeof r.media) == 0);
+        FUZZ_CHECK(strcmp(r.call_id, again.call_id) == 0);
         FUZZ_CHECK(strcmp(r.host, again.host) == 0 && strcmp(r.info, again.info) == 0);
     }
 }

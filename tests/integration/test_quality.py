@@ -41,7 +41,7 @@ def table():
     """The knots of the profile, {(class, metric): values}, read as a person would."""
     rows = re.findall(r"QOE_ROW\(CLASS_(\w+), METRIC_(\w+), QOE_(\w+), ([^)]+)\)",
                       (TOP / "agent/qoe/profile.def").read_text())
-    unit = {"MS": 1000, "PERCENT": 0.01}
+    unit = {"MS": 1000, "PERCENT": 0.01, "MOS": 1000}
     return {(row[0].lower(), row[1].lower()): [float(v) * unit[row[2]] for v in row[3].split(",")]
             for row in rows}
 

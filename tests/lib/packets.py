@@ -307,3 +307,29 @@ def write_pcapng(path, interfaces, packets):
             ticks = round(at * 10 ** interfaces[interface][1])
             out.write(block(6, struct.pack("<IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF,
                                            len(frame), len(frame)) + frame))
+
+
+def rtp(seq, stamp, ssrc=0x1234, kind=0, marker=False, size=160):
+    """An RTP packet (RFC 3550); payload type 0 is G.711 of 20 ms with 160 bytes."""
+    return struct.pack(">BBHII", 0x80, kind | (128 if marker else 0), seq & 0xFFFF,
+                       stamp & 0xFFFFFFFF, ssrc) + bytes(size)
+
+
+def rtcp_sender(ssrc, ntp_middle, reports=()):
+    """A sender report; each report block is (SSRC, lost, highest, LSR, DLSR)."""
+    blocks = b"".join(struct.pack(">IIIIII", about, lost & 0xFFFFFF, highest, 0, echo, delay)
+                      for about, lost, highest, echo, delay in reports)
+    return struct.pack(">BBHIQIII", 0x80 | len(reports), 200, 6 + 6 * len(reports), ssrc,
+                       ntp_middle << 16, 0, 0, 0) + blocks
+
+
+def sdp(address, port, types="0", maps=()):
+    lines = ["v=0", f"c=IN IP4 {address}", f"m=audio {port} RTP/AVP {types}"]
+    return "\r\n".join(lines + [f"a=rtpmap:{each}" for each in maps]) + "\r\n"
+
+
+def sip(start, call_id, sequence, body="", tag="a"):
+    head = [start, "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1", f"From: <sip:a@example.test>;tag={tag}",
+            "To: <sip:b@example.test>", f"Call-ID: {call_id}", f"CSeq: {sequence}",
+            "Content-Type: application/sdp", f"Content-Length: {len(body)}"]
+    return ("\r\n".join(head) + "\r\n\r\n" + body).encode()

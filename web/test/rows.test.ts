@@ -3,7 +3,7 @@ import { ref, shallowRef } from "vue";
 import { hostOf, seen, who } from "../src/lib/alertText";
 import { applyAlerts } from "../src/lib/alerts";
 import { appName, heldRows, present, rttOf } from "../src/lib/flows";
-import { labelOf, qualityText, reasonText } from "../src/lib/quality";
+import { labelOf, mediaText, qualityText, reasonText } from "../src/lib/quality";
 import { heldOrder, useStableOrder } from "../src/lib/order";
 import { makeAlert, makeFlow } from "./make";
 
@@ -51,12 +51,27 @@ describe("live flows", () => {
   });
 });
 
+describe("media in a row", () => {
+  const side = { ssrc: 1, payload_type: 0, streams: 1, packets: 9, lost: 0, duplicated: 0, late: 0, discarded: 0, gap_ms: 20 };
+  it("is the MOS of the worse direction", () => {
+    expect(mediaText(makeFlow({ media: { c2s: { ...side, mos: 4_364 }, s2c: { ...side, mos: 3_104 } } }))).toBe("3.10 MOS");
+  });
+  it("is jitter where there is no speech, and nothing where there is no RTP", () => {
+    expect(mediaText(makeFlow({ media: { s2c: { ...side, jitter_us: 2_900 } } }))).toBe("2.9\u00a0ms jitter");
+    expect(mediaText(makeFlow({ media: { s2c: side } }))).toBe("");
+    expect(mediaText(makeFlow({}))).toBe("");
+  });
+});
+
 describe("quality", () => {
   const bad = { label: "poor", confidence: "medium", score: 30, worst: 30, reason: "loss", value: 31, of: 174 } as const;
   it("says what decided with its numbers", () => {
     expect(reasonText(bad)).toBe("31 of 174 segments were lost or sent again (18\u00a0%).");
     expect(reasonText({ ...bad, reason: "rtt", value: 101_200, of: 0 })).toBe("The round trip takes 101\u00a0ms.");
     expect(reasonText({ ...bad, reason: "zero_window", value: 400, of: 1700 })).toBe("The receiver had no room for 400\u00a0ms of 1.7\u00a0s.");
+    expect(reasonText({ ...bad, reason: "mos", value: 3_604, of: 0 })).toBe("Speech is worth 3.60 of 4.5 MOS, by the E-model.");
+    expect(reasonText({ ...bad, reason: "rtp_jitter", value: 31_000, of: 0 })).toContain("31\u00a0ms of jitter");
+    expect(reasonText({ ...bad, reason: "packet_loss", value: 7, of: 500 })).toContain("7 of 500 RTP packets");
     expect(reasonText({ label: "excellent", confidence: "high", score: 100, worst: 100 })).toBe("Nothing to fault.");
     expect(reasonText({ label: "none", confidence: "none" })).toBe("Too little was seen to say.");
     expect(reasonText({ label: "none", confidence: "none", unjudged: "capture_incomplete" })).toContain("capture is incomplete");

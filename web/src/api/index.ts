@@ -72,6 +72,10 @@ export const getFlows = (name: string, query: FlowQuery, signal?: Signal) =>
 export const getFlow = (name: string, flow_id: string, signal?: Signal) =>
   askFlows(name, "flow", { flow_id }, signal);
 
+/** A flow over time, as its stored records tell it. */
+export const getFlowHistory = (name: string, flow_id: string, range: { from_ms: number; to_ms: number }, signal?: Signal) =>
+  call("get", "/api/v1/instances/{name}/flows/{flow_id}/history", { path: { name, flow_id }, query: range, signal });
+
 /** What an agent says of itself. */
 export async function getStatus(name: string, signal?: Signal): Promise<QueryAnswer<StatusRow>> {
   const answer = await call("get", "/api/v1/instances/{name}/query", {

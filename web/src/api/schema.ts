@@ -161,6 +161,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/instances/{name}/flows/{flow_id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["parameters"]["Name"];
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * One flow over time, from its stored records.
+         * @description A point a record: the end of the flow, and every minute while it lives. When a number was used
+         *     again after a restart of the agent, the newest flow of that number is meant. At most 1,500
+         *     points, the oldest first; none when nothing is stored in the time.
+         *
+         */
+        get: operations["flowHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/instances/{name}/query": {
         parameters: {
             query?: never;
@@ -1807,6 +1833,7 @@ export interface components {
              * @description Median from the first asking.
              */
             dns_answer_us?: number;
+            media?: components["schemas"]["FlowMedia"];
             quality?: components["schemas"]["FlowQuality"];
             /** @description 100 less the score of the worse direction; left out when none is judged. */
             penalty?: number;
@@ -1875,6 +1902,118 @@ export interface components {
             side: "client" | "server";
             value: string;
         };
+        FlowHistory: {
+            instance: string;
+            flow_id: string;
+            /** Format: int64 */
+            from_ms: number;
+            /** Format: int64 */
+            to_ms: number;
+            points: components["schemas"]["FlowPoint"][];
+        };
+        /** @description What one record told of the time since the record before; what it did not know is left out. */
+        FlowPoint: {
+            /**
+             * Format: int64
+             * @description The last packet of that time.
+             */
+            at_ms: number;
+            score_c2s?: number;
+            score_s2c?: number;
+            /** @description Median round trip from the tap to the client. */
+            rtt_client_us?: number;
+            rtt_server_us?: number;
+            rtt_client_var_us?: number;
+            rtt_server_var_us?: number;
+            /**
+             * Format: int64
+             * @description TCP segments lost or sent again, of…
+             */
+            lost_c2s?: number;
+            /** Format: int64 */
+            segments_c2s?: number;
+            /** Format: int64 */
+            lost_s2c?: number;
+            /** Format: int64 */
+            segments_s2c?: number;
+            /** @description RFC 3550. */
+            jitter_us_c2s?: number;
+            jitter_us_s2c?: number;
+            /** @description Thousandths. */
+            mos_c2s?: number;
+            mos_s2c?: number;
+            /**
+             * Format: int64
+             * @description RTP packets lost, of…
+             */
+            rtp_lost_c2s?: number;
+            /** Format: int64 */
+            rtp_all_c2s?: number;
+            /** Format: int64 */
+            rtp_lost_s2c?: number;
+            /** Format: int64 */
+            rtp_all_s2c?: number;
+        };
+        /** @description RTP of the flow, and the call that announced it; left out when there is none. */
+        FlowMedia: {
+            /** @description SIP Call-ID, its tail cut at 63 bytes. */
+            call_id?: string | null;
+            /** @enum {string} */
+            call?: "trying" | "ringing" | "up" | "over" | "failed";
+            /** @description One end has put the other on hold. */
+            held?: boolean;
+            c2s?: components["schemas"]["MediaDirection"];
+            s2c?: components["schemas"]["MediaDirection"];
+        };
+        /** @description RTP of one direction. Counts are of all its streams; the rest is of the one with most packets.
+         *      */
+        MediaDirection: {
+            /** Format: int64 */
+            ssrc: number;
+            payload_type: number;
+            /** @description As SDP or RFC 3551 names it; audio or video when only that is known. */
+            codec?: string;
+            clock_hz?: number;
+            streams: number;
+            /**
+             * Format: int64
+             * @description That came, each counted once.
+             */
+            packets: number;
+            /**
+             * Format: int64
+             * @description That never came to the tap.
+             */
+            lost: number;
+            /** Format: int64 */
+            duplicated: number;
+            /**
+             * Format: int64
+             * @description Behind a later one.
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description Too late for a receiver's buffer.
+             */
+            discarded: number;
+            /** @description BurstR of ITU-T G.107 in hundredths: 100 are random losses. Left out when none was lost. */
+            burst?: number;
+            /** @description RFC 3550, mean of its running value; left out while the clock is not known. */
+            jitter_us?: number;
+            jitter_max_us?: number;
+            /**
+             * Format: int64
+             * @description The longest silence.
+             */
+            gap_ms: number;
+            /** @description Mean opinion score in thousandths, by the E-model; of speech. */
+            mos?: number;
+            /** @description Of the worst ten seconds. */
+            mos_worst?: number;
+            /** @description By the receiver itself (RTCP XR). */
+            mos_reported?: number;
+        };
         /**
          * @description Excellent from 80, good from 60, fair from 31; none: too little was seen to say.
          * @enum {string}
@@ -1884,7 +2023,7 @@ export interface components {
          * @description What decided a score.
          * @enum {string}
          */
-        QualityReason: "rtt" | "rtt_var" | "loss" | "out_of_order" | "zero_window" | "dns_answer" | "dns_failed";
+        QualityReason: "rtt" | "rtt_var" | "loss" | "out_of_order" | "zero_window" | "dns_answer" | "dns_failed" | "mos" | "rtp_jitter" | "packet_loss";
         /** @description The verdict on both directions: live, of the minute up to the flow's last record or since
          *     it; stored, of the records together.
          *      */
@@ -1893,7 +2032,7 @@ export interface components {
              * @description What it is judged as.
              * @enum {string}
              */
-            class: "web" | "interactive" | "bulk" | "dns";
+            class: "web" | "interactive" | "bulk" | "dns" | "voice" | "video_call";
             /** @description Number of the table of values. */
             profile: number;
             c2s: components["schemas"]["Verdict"];
@@ -1910,7 +2049,7 @@ export interface components {
             reason?: components["schemas"]["QualityReason"];
             /**
              * Format: int64
-             * @description Of the reason: µs for times, else how many…
+             * @description Of the reason: µs for times, thousandths for MOS, else how many…
              */
             value?: number;
             /**
@@ -2721,6 +2860,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["InstanceQuality"];
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+        };
+    };
+    flowHistory: {
+        parameters: {
+            query?: {
+                /** @description Left out, one hour before to_ms. */
+                from_ms?: components["parameters"]["From"];
+                /** @description Left out, now. */
+                to_ms?: components["parameters"]["To"];
+            };
+            header?: never;
+            path: {
+                name: components["parameters"]["Name"];
+                flow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The points. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowHistory"];
                 };
             };
             400: components["responses"]["Error"];

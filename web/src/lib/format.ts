@@ -59,6 +59,9 @@ export function percent(ratio: Maybe): string {
 /** A latency: 340 µs, 12.4 ms, 1.2 s. */
 export const microseconds = (us: Maybe) => scaled(us, 1000, ["µs", "ms", "s"]);
 
+/** A mean opinion score, of thousandths: 4.23. */
+export const mosText = (mos: Maybe) => (mos ? (mos / 1000).toFixed(2) : UNKNOWN);
+
 /** A span that is known to the millisecond: 340 ms, 1.2 s. */
 export const milliseconds = (ms: Maybe) => scaled(ms, 1000, ["ms", "s"]);
 

@@ -1,7 +1,7 @@
 // What a verdict says, in sentences and figures.
 import type { FlowRow, QualityLabel, Verdict } from "@/api";
 import { t } from "@/i18n";
-import { count, microseconds, milliseconds, percent } from "./format";
+import { count, microseconds, milliseconds, mosText, percent } from "./format";
 import { confidenceWord, qualityWord } from "./words";
 
 /** The best first: how legends and filters list them. */
@@ -23,12 +23,24 @@ export function reasonText(verdict: Verdict): string {
     case "rtt":
     case "rtt_var":
     case "dns_answer":
+    case "rtp_jitter":
       return t(`quality.reason.${reason}`, { time: microseconds(value) });
+    case "mos":
+      return t("quality.reason.mos", { mos: mosText(value) });
     case "zero_window":
       return t("quality.reason.zero_window", { time: milliseconds(value), span: milliseconds(of) });
     default:
       return t(`quality.reason.${reason}`, values);
   }
+}
+
+/** In a row of the table: speech by its MOS, other media by their jitter; of the worse direction. */
+export function mediaText(row: FlowRow): string {
+  const sides = [row.media?.c2s, row.media?.s2c].filter((side) => side !== undefined);
+  const mos = sides.flatMap((side) => side.mos ?? []);
+  if (mos.length) return t("flows.mos", { mos: mosText(Math.min(...mos)) });
+  const jitter = sides.flatMap((side) => side.jitter_us ?? []);
+  return jitter.length ? t("flows.jitter", { time: microseconds(Math.max(...jitter)) }) : "";
 }
 
 export function blameText(verdict: Verdict): string {

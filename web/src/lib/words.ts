@@ -20,6 +20,7 @@ export const retentionWord = (kind: string) => word("retention.kind", kind);
 export const qualityWord = (label: string) => word("quality", label);
 export const qualityReasonWord = (reason: string) => word("quality.short", reason);
 export const confidenceWord = (confidence: string) => word("quality.confidence", confidence);
+export const callWord = (state: string) => word("call", state);
 export const classWord = (name: string) => word("quality.class", name);
 export const deviceStateWord = (state: string) => word("device.state", state);
 export const probeStateWord = (state: string) => word("probe.state", state);

@@ -31,7 +31,7 @@ static void each_row(void (*check)(enum quality_class class, enum quality_metric
             }
         }
     }
-    assert_int_equal(rows, 5 + 5 + 4 + 2);
+    assert_int_equal(rows, 5 + 5 + 4 + 2 + 4 + 3);
 }
 
 static void check_knots(enum quality_class class, enum quality_metric metric)
@@ -48,12 +48,14 @@ static void every_knot_is_worth_what_the_table_says(void **state)
     each_row(check_knots);
 }
 
+/* From 0 to twice the last value; of MOS, where less is worse, from 6 down. */
 static void check_monotony(enum quality_class class, enum quality_metric metric)
 {
-    uint32_t end = qoe_knot(class, metric, QOE_KNOTS - 1) * 2;
+    bool downwards = metric == METRIC_MOS;
+    uint32_t end = downwards ? 6000 : qoe_knot(class, metric, QOE_KNOTS - 1) * 2;
     int last = 10000;
     for (uint32_t value = 0; value < end; value += end / 5000 + 1) {
-        int worth = qoe_worth(class, metric, value);
+        int worth = qoe_worth(class, metric, downwards ? end - value : value);
         assert_true(worth <= last && worth >= 0);
         last = worth;
     }
@@ -118,12 +120,26 @@ static void the_worst_metric_is_the_score_and_its_reason(void **state)
     assert_int_equal(v.metric, METRIC_RTT_VAR);
 }
 
+static void a_call_is_as_good_as_its_opinion_score(void **state)
+{
+    (void)state;
+    struct qoe_measures m = {0};
+    qoe_measure_time(&m, METRIC_MOS, 3600);
+    qoe_measure_time(&m, METRIC_RTP_JITTER, 4 * MS);
+    struct qoe_verdict v = qoe_judge(CLASS_VOICE, &m);
+    assert_int_equal(v.score, 60);
+    assert_int_equal(v.metric, METRIC_MOS);
+    qoe_measure_time(&m, METRIC_MOS, 4409);
+    assert_int_equal(qoe_judge(CLASS_VOICE, &m).score, 100);
+}
+
 static void nothing_known_is_no_score(void **state)
 {
     (void)state;
     const struct qoe_measures m = {0};
     assert_int_equal(qoe_judge(CLASS_WEB, &m).score, QUALITY_SCORE_NONE);
     assert_int_equal(share(CLASS_DNS, METRIC_LOSS, 1, 2).score, QUALITY_SCORE_NONE);
+    assert_int_equal(share(CLASS_VIDEO_CALL, METRIC_LOSS, 1, 2).score, QUALITY_SCORE_NONE);
 }
 
 static void what_the_reason_rests_on_decides_the_confidence(void **state)
@@ -157,6 +173,7 @@ int main(void)
         cmocka_unit_test(the_published_points_hold),
         cmocka_unit_test(the_labels_begin_where_they_say),
         cmocka_unit_test(the_worst_metric_is_the_score_and_its_reason),
+        cmocka_unit_test(a_call_is_as_good_as_its_opinion_score),
         cmocka_unit_test(nothing_known_is_no_score),
         cmocka_unit_test(what_the_reason_rests_on_decides_the_confidence),
         cmocka_unit_test(the_class_follows_the_names_of_the_dpi),

@@ -108,7 +108,8 @@ enum {
     UNJUDGED_PACKED = 2,                       /* what schema 4 adds */
     ORIGIN_PACKED = 1 + 2 * (2 + 4 + 1),       /* what schema 5 adds: no tunnel, no places */
     PRINTS_PACKED = 1 + 2 + 2,                 /* what schema 6 adds without fingerprints */
-    LATER_PACKED = UNJUDGED_PACKED + ORIGIN_PACKED + PRINTS_PACKED,
+    NO_MEDIA_PACKED = 3,                       /* what schema 7 adds for a flow without RTP */
+    LATER_PACKED = UNJUDGED_PACKED + ORIGIN_PACKED + PRINTS_PACKED + NO_MEDIA_PACKED,
 };
 
 static void a_record_of_schema_1_has_no_quality(void **state)
@@ -176,6 +177,12 @@ static void the_largest_flow_fits_its_limit(void **state)
     r.prints.program.kind = PRINT_HTTP;
     memset(r.prints.program.user_agent, 'x', sizeof r.prints.program.user_agent - 1);
     r.prints.syn = (struct print_syn){.flags = 2, .option_len = PRINT_SYN_OPTIONS_MAX};
+    for (int dir = DIR_C2S; dir <= DIR_S2C; dir++) {
+        r.media[dir].streams = 1;
+        memset(r.media[dir].codec, 'x', sizeof r.media[dir].codec - 1);
+    }
+    r.call_state = CALL_UP;
+    memset(r.call_id, 'x', sizeof r.call_id - 1);
     assert_true(flow_record_pack(&r, buf, sizeof buf) > 0);
 }
 
@@ -328,6 +335,81 @@ static void a_record_of_schema_3_does_not_say_why_it_is_not_judged(void **state)
     assert_int_equal(flow_record_unpack(buf, len, &out, &e), -1);
 }
 
+static struct flow_record a_call(void)
+{
+    struct flow_record r = a_flow();
+    r.quality_class = CLASS_VOICE;
+    for (int dir = DIR_C2S; dir <= DIR_S2C; dir++) {
+        r.media[dir] = (struct flow_media){.ssrc = 0xdeadbeef,
+                                           .packets = 300,
+                                           .lost = 6,
+                                           .duplicated = 1,
+                                           .late = 2,
+                                           .discarded = 3,
+                                           .jitter_us = 2917,
+                                           .jitter_max_us = 5361,
+                                           .gap_ms = 80,
+                                           .clock_hz = 8000,
+                                           .mos = 4226,
+                                           .mos_worst = 4100,
+                                           .mos_reported = 4200,
+                                           .burst = 197,
+                                           .payload_type = 8,
+                                           .streams = 1,
+                                           .codec = "PCMA"};
+    }
+    memcpy(r.call_id, "a84b4c76e66710@pc33", sizeof "a84b4c76e66710@pc33");
+    r.call_state = CALL_UP;
+    r.call_held = true;
+    return r;
+}
+
+static void the_media_of_a_call_come_back_as_they_were(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record in = a_call(), out;
+    size_t len = flow_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(flow_record_unpack(buf, len, &out, &e), 0);
+    assert_memory_equal(out.media, in.media, sizeof in.media);
+    assert_string_equal(out.call_id, in.call_id);
+    assert_int_equal(out.call_state, CALL_UP);
+    assert_true(out.call_held);
+}
+
+static void media_that_cannot_be_are_refused(void **state)
+{
+    (void)state;
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record mos = a_call(), type = a_call(), call = a_call(), out;
+    mos.media[DIR_S2C].mos = 999;
+    type.media[DIR_C2S].payload_type = 128;
+    call.call_state = CALL_FAILED + 1;
+    struct flow_record *const all[] = {&mos, &type, &call};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct err e = {0};
+        size_t len = flow_record_pack(all[i], buf, sizeof buf);
+        assert_int_equal(flow_record_unpack(buf, len, &out, &e), -1);
+    }
+}
+
+static void media_of_two_records_add_up_by_their_packets(void **state)
+{
+    (void)state;
+    struct flow_record a = a_call(), b = a_call();
+    a.media[DIR_C2S].jitter_us = 1000;
+    b.media[DIR_C2S].jitter_us = 4000;
+    b.media[DIR_C2S].packets = 600;
+    b.media[DIR_C2S].mos_worst = 3000;
+    flow_record_add_quality(&a, &b);
+    assert_int_equal(b.media[DIR_C2S].packets, 900);
+    assert_int_equal(b.media[DIR_C2S].lost, 12);
+    assert_int_equal(b.media[DIR_C2S].jitter_us, 3000);
+    assert_int_equal(b.media[DIR_C2S].mos_worst, 3000);
+    assert_int_equal(b.media[DIR_S2C].mos, 4226);
+}
+
 static void a_cut_flow_is_an_error_not_a_crash(void **state)
 {
     (void)state;
@@ -340,7 +422,8 @@ static void a_cut_flow_is_an_error_not_a_crash(void **state)
         memcpy(part, buf, cut);
         size_t left = len - cut;
         size_t schema_2 = LATER_PACKED + EXPORTER_LEN;
-        bool is_older = left == PRINTS_PACKED || left == PRINTS_PACKED + ORIGIN_PACKED ||
+        bool is_older = left == NO_MEDIA_PACKED || left == NO_MEDIA_PACKED + PRINTS_PACKED ||
+                        left == NO_MEDIA_PACKED + PRINTS_PACKED + ORIGIN_PACKED ||
                         left == LATER_PACKED || left == schema_2 ||
                         left == schema_2 + QUALITY_PACKED;
         assert_int_equal(flow_record_unpack(part, cut, &out, &e), is_older ? 0 : -1);
@@ -539,6 +622,9 @@ int main(void)
         cmocka_unit_test(a_record_of_schema_2_is_a_captured_flow),
         cmocka_unit_test(a_record_of_schema_3_does_not_say_why_it_is_not_judged),
         cmocka_unit_test(a_cut_flow_is_an_error_not_a_crash),
+        cmocka_unit_test(the_media_of_a_call_come_back_as_they_were),
+        cmocka_unit_test(media_that_cannot_be_are_refused),
+        cmocka_unit_test(media_of_two_records_add_up_by_their_packets),
         cmocka_unit_test(hostile_host_names_are_cleaned_before_they_leave),
         cmocka_unit_test(unclean_text_from_an_agent_is_refused),
         cmocka_unit_test(clean_text_is_well_formed_utf8),
