@@ -47,7 +47,7 @@ void worker_first_data(struct worker *w, struct flow *f, const struct packet *p,
 {
     f->client_spoke = f->client_spoke || dir == DIR_C2S;
     f->server_spoke = f->server_spoke || dir == DIR_S2C;
-    if (f->dns && dir == DIR_S2C && p->payload_len >= DNS_HEADER) {
+    if (f->talk == TALK_DNS && dir == DIR_S2C && p->payload_len >= DNS_HEADER) {
         f->risks |= answer_risk(w, f, (p->payload[DNS_CODE_AT] & 0x0f) != 0);
     } else {
         f->risks |= http_risks(w, f, p, dir);

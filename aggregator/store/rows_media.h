@@ -1,4 +1,4 @@
-/* The columns of a flow's row that tell its RTP (migration 0013), and what fills them. */
+/* The columns of a flow's row that tell its RTP (migration 0014), and what fills them. */
 #pragma once
 
 #include "aggregator/store/copy.h"
