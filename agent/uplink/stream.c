@@ -349,6 +349,13 @@ static int read_from(struct stream *s, uint64_t from, uint64_t *sequence, void *
     }
 }
 
+/* The record just read, of len bytes, is what the next reading from `from` begins with. */
+static void read_again(struct stream *s, uint64_t from, size_t len)
+{
+    s->read_at.offset -= SEGMENT_RECORD_HEAD_SIZE + len;
+    s->read_next = from;
+}
+
 static enum gap_reason reason_of(const struct stream *s, uint64_t from, uint64_t to)
 {
     if (to <= s->dropped_upto) {
@@ -393,25 +400,26 @@ int stream_read(struct stream *s, uint64_t from, uint32_t max, struct stream_bat
     while (b->count < max && b->last < s->durable) {
         uint64_t sequence = 0;
         size_t len = 0;
-        struct segment_cursor before = s->read_at;
         int got = read_from(s, b->last + 1, &sequence, record, &len, e);
         if (got < 0) {
             return b->count > 0 ? 0 : -1;
         }
-        if (got == 0 || sequence > s->durable) {
-            read_close(s); /* more may stand here later */
+        if (got == 0) {
+            break;
+        }
+        if (sequence > s->durable) {
+            read_again(s, b->last + 1, len);
             break;
         }
         if (sequence > b->last + 1) {
             if (!batch_put_gap(s, b, b->last + 1, sequence - 1)) {
-                read_close(s);
+                read_again(s, b->last + 1, len);
                 break;
             }
             b->last = sequence - 1;
         }
         if (b->count == max || !batch_put(b, record, len)) {
-            s->read_at = before;
-            read_close(s); /* the next batch begins with this record */
+            read_again(s, b->last + 1, len);
             break;
         }
         b->last = sequence;

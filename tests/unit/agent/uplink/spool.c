@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +147,36 @@ static void what_was_not_acknowledged_is_there_after_a_restart(void **state)
     struct stream_batch b = read_from(s, STREAM_FLOW, 5);
     assert_int_equal(b.count, 6);
     assert_int_equal(b.last, 10);
+    spool_close(s);
+}
+
+/* Bytes that this process has read so far, by the kernel's account. */
+static uint64_t bytes_read(void)
+{
+    uint64_t count = 0;
+    FILE *file = fopen("/proc/self/io", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "rchar: %" SCNu64, &count), 1);
+    (void)fclose(file);
+    return count;
+}
+
+static void a_record_that_did_not_fit_is_read_again_and_no_other(void **state)
+{
+    (void)state;
+    enum { COUNT = 4000, LEN = 200, ROOM = 3000 }; /* fourteen to a batch */
+    struct spool *s = open_spool(64 * MIB);
+    append_many(s, STREAM_FLOW, COUNT, LEN);
+    uint64_t before = bytes_read();
+    uint64_t next = 1;
+    while (next <= COUNT) {
+        struct stream_batch b = {.body = body, .size = ROOM};
+        assert_int_equal(spool_read(s, STREAM_FLOW, next, BATCH_MAX_RECORDS, &b, NULL), 0);
+        assert_in_range(b.count, 1, ROOM / LEN);
+        assert_int_equal(b.first, next);
+        next = b.last + 1;
+    }
+    assert_true(bytes_read() - before < 2ull * COUNT * LEN);
     spool_close(s);
 }
 
@@ -377,6 +408,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SPOOL_TEST(a_record_is_read_only_once_it_is_durable),
         SPOOL_TEST(what_was_not_acknowledged_is_there_after_a_restart),
+        SPOOL_TEST(a_record_that_did_not_fit_is_read_again_and_no_other),
         SPOOL_TEST(the_centre_may_ask_again_for_what_it_had_acknowledged),
         SPOOL_TEST(a_torn_tail_is_cut_and_its_sequence_used_again),
         SPOOL_TEST(a_full_spool_drops_flows_before_alerts_and_tells_the_gap),
