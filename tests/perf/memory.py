@@ -8,7 +8,10 @@ import subprocess
 import sys
 import time
 
+from processes import cpu_seconds
+
 SECONDS = 20  # the capture's length
+IDLE_CPU_S = 0.015  # of CPU in 0.2 s: the timers and the watching
 CONFIG = """
 name = memory
 site = lab
@@ -52,13 +55,19 @@ def children(pid):
     return [int(word) for word in words]
 
 
-def peak(process, seconds):
-    """The greatest sum of both children's private memory; (bytes, by process at that time)."""
-    most, parts, ends = 0, [], time.monotonic() + seconds
-    while time.monotonic() < ends:
-        now = [private_bytes(pid) for pid in children(process.pid)]
+def peak(process, limit_s):
+    """The greatest sum of both children's private memory until the capture is read to its end: the
+    engine has nothing to do any more. Returns (bytes, by process at that time)."""
+    most, parts, ends, still, used = 0, [], time.monotonic() + limit_s, 0, 0.0
+    while still < 10:
+        if time.monotonic() > ends:
+            sys.exit(f"the capture was not read within {limit_s} s")
+        pids = children(process.pid)
+        now = [private_bytes(pid) for pid in pids]
         if sum(now) > most:
             most, parts = sum(now), now
+        before, used = used, cpu_seconds(pids)
+        still = still + 1 if used - before < IDLE_CPU_S else 0
         time.sleep(0.2)
     if len(parts) != 2:
         sys.exit(f"the agent has {len(parts)} children, not engine and control")
@@ -78,7 +87,7 @@ def measure(agent, traffic, folder, flows):
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen([agent, "--config", config], stdout=log, stderr=log)
         try:
-            most, parts = peak(process, SECONDS + 10)
+            most, parts = peak(process, SECONDS * 10)
         finally:
             process.kill()  # what it knows need not be told
             process.wait()
