@@ -104,7 +104,7 @@ static const struct conf_row rows[] = {
      .help =
          "Interfaces to read (\"eth0\", or \"any\" for all), and capture files as "
          "\"file:PATH?OPTIONS\": \"loop\" begins again at the end, \"pace=N\" is the speed (1 the "
-         "file's own, 0 as fast as it goes), \"keep-time\" leaves its times as they are, "
+         "file's own, 2 twice that, 0 at once, as if it had just been recorded), \"keep-time\" leaves its times as they are, "
          "\"name=TEXT\" labels it. Flow exporters (NetFlow v5, v9, IPFIX) are heard on "
          "\"netflow:udp://ADDRESS:PORT?OPTIONS\": \"allow=NETWORK\" names who may send, as often as "
          "needed (private networks when left out; \"any\" for all), \"sampling=N\" sets a rate over "

@@ -1,5 +1,6 @@
 #include "agent/worker_parts.h"
 
+#include "agent/decode/decode.h"
 #include "agent/dpi/risks.h"
 #include "agent/flow/parts.h"
 #include "common/clock.h"
@@ -51,6 +52,21 @@ static void note_failure(struct worker *w, unsigned index, const char *why)
     set_state(stats, SOURCE_FAILED);
 }
 
+/* Of a link type that nobody decodes no packet would count: that is told before the first. */
+static struct source *open_known(const char *word, const struct source_options *options,
+                                 struct err *e)
+{
+    char number[16];
+    struct source *s = source_open(word, options, e);
+    if (s == NULL || s->collects || decode_knows_link(s->link_type)) {
+        return s;
+    }
+    (void)err_set(e, ERR_PARSE, "%s: link type %s is none of " DECODE_LINK_NAMES, s->label,
+                  source_link_name(s->link_type, number, sizeof number)); /* NULL says it here */
+    source_close(s);
+    return NULL;
+}
+
 static void open_one(struct worker *w, const struct settings *s, unsigned index)
 {
     const char *word = s->capture_sources.items[index];
@@ -63,7 +79,7 @@ static void open_one(struct worker *w, const struct settings *s, unsigned index)
         .fanout_group = (uint16_t)((unsigned)getpid() * ENGINE_MAX_SOURCES + index),
     };
     struct err e = {0};
-    struct source *source = source_open(word, &options, &e);
+    struct source *source = open_known(word, &options, &e);
     w->sources[index].source = source;
     w->sources[index].live = source != NULL && source->live;
     if (source == NULL) {

@@ -185,7 +185,7 @@ struct source *source_open_collector(const struct collector_word *word, struct e
         (void)err_set(e, ERR_NOMEM, "no memory for a source");
         return NULL;
     }
-    c->head = (struct source){.ops = &collector_ops, .fd = -1, .collects = true};
+    c->head = (struct source){.ops = &collector_ops, .fd = -1, .link_type = -1, .collects = true};
     c->word = *word;
     memcpy(c->head.label, word->label, sizeof c->head.label);
     if (open_socket(c, e) != 0) {

@@ -1,8 +1,11 @@
 /*
- * Capture files by libpcap, at their own pace or as fast as they go, once or in a loop. The file
- * is opened before the walls go up and never again: a loop rewinds the descriptor. Times are
- * shifted so that the first packet is of now, and each round follows the one before.
+ * Capture files by libpcap, compressed by gzip or not, at their own pace or as fast as they go,
+ * once or in a loop. The file is opened before the walls go up and never again: a loop rewinds the
+ * descriptor. Times are shifted so that the first packet is of now, and each round follows the one
+ * before. A file that is read at once is shifted so that its last packet is of now: its times would
+ * else run ahead of the clock, and flows of hours to come never end.
  */
+#include "agent/capture/gzip.h"
 #include "agent/capture/kind.h"
 
 #include <fcntl.h>
@@ -27,6 +30,7 @@ struct file_source {
     double pace;
     int link_type;
     off_t size;          /* bytes of the file */
+    uint64_t span_ns;    /* time in a file that is read at once; else 0 */
     uint64_t began_ns;   /* wall time of the first packet; 0 before it */
     uint64_t elapsed_ns; /* time of the file up to the packet in hand, all rounds */
     uint64_t last_ns;    /* its stamp in the file */
@@ -45,12 +49,12 @@ static int open_round(struct file_source *file, struct err *e)
 {
     char buf[PCAP_ERRBUF_SIZE] = "";
     int fd = dup(file->fd);
-    FILE *stream = fd < 0 ? NULL : fdopen(fd, "rb");
-    if (stream == NULL || lseek(file->fd, 0, SEEK_SET) != 0) {
+    bool back = fd >= 0 && lseek(file->fd, 0, SEEK_SET) == 0;
+    bool gzip = back && gzip_is(file->fd);
+    FILE *stream = !back ? NULL : gzip ? gzip_stream(fd) : fdopen(fd, "rb");
+    if (stream == NULL) {
         int result = err_set_errno(e, "%s: cannot be read from its beginning", file->head.label);
-        if (stream != NULL) {
-            (void)fclose(stream); /* only read from */
-        } else if (fd >= 0) {
+        if (fd >= 0 && !gzip) {
             (void)close(fd);
         }
         return result;
@@ -90,15 +94,19 @@ static void advance(struct file_source *file, uint64_t stamp_ns)
     file->elapsed_ns += step < GAP_MAX_NS ? step : GAP_MAX_NS;
 }
 
+static uint64_t stamp_of(const struct pcap_pkthdr *header)
+{
+    return (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec; /* ns */
+}
+
 static void hold(struct file_source *file, const struct pcap_pkthdr *header, const u_char *bytes,
                  uint64_t now_ns)
 {
-    uint64_t stamp =
-        (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec; /* ns */
+    uint64_t stamp = stamp_of(header);
     bool first = file->began_ns == 0;
     advance(file, stamp);
     if (first) {
-        file->began_ns = now_ns;
+        file->began_ns = now_ns > file->span_ns ? now_ns - file->span_ns : now_ns;
     }
     file->header = *header;
     file->bytes = bytes;
@@ -113,6 +121,9 @@ static void hold(struct file_source *file, const struct pcap_pkthdr *header, con
 
 static enum source_result broken(struct file_source *file, const char *why)
 {
+    if (strstr(why, "different from the type of the first interface") != NULL) {
+        why = "it holds several link types; split it by tshark -Y frame.interface_id==N -w FILE";
+    }
     (void)snprintf(file->head.error, sizeof file->head.error, "%s: %.90s", file->head.label,
                    why); /* cut to fit */
     return SOURCE_ERROR;
@@ -234,6 +245,22 @@ static const struct source_ops file_ops = {
     .close = file_close,
 };
 
+/* How much time is in the file, for one that is read at once. What is broken ends it here too. */
+static int measure(struct file_source *file, struct err *e)
+{
+    struct pcap_pkthdr *header = NULL;
+    const u_char *bytes = NULL;
+    while (pcap_next_ex(file->pcap, &header, &bytes) == 1) {
+        if (!file->filtered || pcap_offline_filter(&file->program, header, bytes) != 0) {
+            advance(file, stamp_of(header));
+        }
+    }
+    file->span_ns = file->elapsed_ns;
+    file->elapsed_ns = 0;
+    close_round(file);
+    return open_round(file, e);
+}
+
 static int compile_filter(struct file_source *file, const char *text, struct err *e)
 {
     if (text[0] == '\0') {
@@ -266,7 +293,10 @@ struct source *source_open_file(const struct file_word *word, const struct sourc
         return NULL;
     }
     file->size = status.st_size;
-    if (open_round(file, e) == 0 && compile_filter(file, options->filter, e) == 0) {
+    bool ends_now = word->pace <= 0 && !word->keep_time;
+    if (open_round(file, e) == 0 && compile_filter(file, options->filter, e) == 0 &&
+        (!ends_now || measure(file, e) == 0)) {
+        file->head.link_type = file->link_type;
         return &file->head;
     }
     file_close(&file->head);

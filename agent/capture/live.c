@@ -176,6 +176,13 @@ static int try_filter(const char *filter, int link_type, struct err *e)
     return result == 0 ? 0 : -1;
 }
 
+const char *source_link_name(int link_type, char *buf, size_t size)
+{
+    const char *name = pcap_datalink_val_to_name(link_type);
+    (void)snprintf(buf, size, "%d", link_type);
+    return name != NULL ? name : buf;
+}
+
 int source_check_filter(const char *filter, struct err *e)
 {
     if (strlen(filter) >= SOURCE_FILTER_SIZE) {
@@ -213,6 +220,7 @@ struct source *source_open_live(const char *interface, const struct source_optio
         goto out;
     }
     live->link_type = pcap_datalink(live->pcap);
+    live->head.link_type = live->link_type;
     live->head.fd = pcap_get_selectable_fd(live->pcap);
     return &live->head;
 out:

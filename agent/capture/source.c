@@ -75,6 +75,10 @@ static int parse_options(const char *text, struct file_word *word, struct err *e
     if (word->loop && word->keep_time) {
         return err_set(e, ERR_CONFIG, "a loop cannot keep its times");
     }
+    if (word->loop && word->pace <= 0) {
+        return err_set(e, ERR_CONFIG,
+                       "a loop needs a pace above 0: its times would run ahead of the clock");
+    }
     return 0;
 }
 

@@ -64,6 +64,7 @@ struct source {
     int fd;                        /* to poll for reading; -1: look at due_ns */
     uint64_t due_ns;               /* wall time of the next packet of a paced file; 0: at once */
     uint32_t permille;             /* how far a file was read in this round */
+    int link_type;                 /* DLT number of its packets; -1 when it gives none */
     bool live;                     /* an interface: its silence is the wire's */
     bool keeps_time;               /* a file replayed with its own times */
     bool collects;                 /* gives datagrams of flow exporters, not packets */
@@ -80,7 +81,7 @@ struct source_options {
 /*
  * Opens "eth0", "any" or "file:PATH[?loop&pace=N&keep-time&name=TEXT]". NULL and e on failure.
  * pace 1 is the file's own speed, 2 twice that (so that its times are half as far apart), 0 as
- * fast as it goes.
+ * fast as it goes, once: its packets are then of the time up to now.
  * "netflow:udp://ADDRESS:PORT[?allow=NETWORK&sampling=N&name=TEXT]" receives what flow exporters
  * send, from the networks allowed (private ones when none is named, "allow=any" for all).
  */
@@ -95,4 +96,6 @@ bool source_is_file(const char *word);
 bool source_is_collector(const char *word);
 /* The label that the word's records will carry. Returns buf of SOURCE_LABEL_SIZE. */
 char *source_label(const char *word, char *buf);
+/* libpcap's name for a link type, such as "EN10MB", or its number in buf. */
+const char *source_link_name(int link_type, char *buf, size_t size);
 void source_close(struct source *s);

@@ -7,10 +7,9 @@
 /* How deep envelopes may lie in each other; what is deeper counts as the innermost opened. */
 enum { DECODE_MAX_TUNNELS = 4 };
 
-/* The link types that decode_packet knows, for messages. */
+/* The link types that decode_packet knows, for messages: by libpcap's names, less their prefix. */
 #define DECODE_LINK_NAMES                                                                          \
-    "Ethernet, raw IP, Linux cooked (SLL, SLL2), PPP, Cisco HDLC, BSD loopback (NULL, LOOP), "     \
-    "IEEE 802.11 (plain or with radiotap)"
+    "EN10MB, RAW, LINUX_SLL, LINUX_SLL2, PPP, C_HDLC, NULL, LOOP, IEEE802_11, IEEE802_11_RADIO"
 
 /*
  * Decodes one captured packet of the given link type (DLT number) into a zeroed p; len is its

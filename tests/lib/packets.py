@@ -291,7 +291,7 @@ def fragments6(frame, size, ident=9):
 
 
 def write_pcapng(path, interfaces, packets):
-    """A pcapng file. Interfaces are (link type, decimals of a second); packets are
+    """A pcapng file. Interfaces are (link type, decimals of a second, from 6 on); packets are
     (interface, time, frame) in the order of the file."""
     def block(kind, body):
         body += b"\0" * (-len(body) % 4)
@@ -304,7 +304,7 @@ def write_pcapng(path, interfaces, packets):
             out.write(block(1, struct.pack("<HHI", link, 0, 262144)
                             + struct.pack("<HHB3xHH", 9, 1, decimals, 0, 0)))
         for interface, at, frame in packets:
-            ticks = round(at * 10 ** interfaces[interface][1])
+            ticks = round(at * 1e6) * 10 ** (interfaces[interface][1] - 6)
             out.write(block(6, struct.pack("<IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF,
                                            len(frame), len(frame)) + frame))
 

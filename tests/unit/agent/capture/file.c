@@ -94,6 +94,22 @@ static void a_file_without_pace_is_read_at_once_and_ends(void **state)
     free(path);
 }
 
+static void a_file_read_at_once_ends_now(void **state)
+{
+    (void)state;
+    char *path = write_capture();
+    struct seen seen = {0};
+    struct source *s = open_with(path, "?pace=0", NULL);
+    assert_non_null(s);
+    assert_int_equal(read_at(s, 1000 * S, &seen), SOURCE_END);
+    assert_int_equal(seen.count, PACKETS);
+    assert_int_equal(seen.first_ns, 996 * S);
+    assert_int_equal(seen.last_ns, 1000 * S);
+    source_close(s);
+    (void)unlink(path);
+    free(path);
+}
+
 static void a_paced_file_keeps_its_distances_and_is_of_now(void **state)
 {
     (void)state;
@@ -224,6 +240,7 @@ static void words_are_checked_before_they_are_opened(void **state)
     assert_int_equal(source_check("eth0", NULL), 0);
     assert_int_equal(source_check("any", NULL), 0);
     assert_int_equal(source_check("file:/a.pcap?loop&pace=0.5&name=hall", NULL), 0);
+    assert_int_equal(source_check("file:/a.pcap?loop&pace=0", NULL), -1);
     assert_int_equal(source_check("", NULL), -1);
     assert_int_equal(source_check("an-interface-name-too-long", NULL), -1);
     assert_int_equal(source_check("file:", NULL), -1);
@@ -246,6 +263,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_without_pace_is_read_at_once_and_ends),
+        cmocka_unit_test(a_file_read_at_once_ends_now),
         cmocka_unit_test(a_paced_file_keeps_its_distances_and_is_of_now),
         cmocka_unit_test(a_faster_pace_brings_no_packet_from_the_future),
         cmocka_unit_test(a_paced_file_goes_on_when_the_clock_is_set_back),
