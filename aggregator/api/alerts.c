@@ -2,7 +2,7 @@
 #include "aggregator/api/args.h"
 #include "aggregator/api/cursor.h"
 #include "aggregator/api/endpoints.h"
-#include "aggregator/api/report_shared.h"
+#include "aggregator/api/items.h"
 #include "aggregator/api/rows.h"
 #include "aggregator/api/shape.h"
 

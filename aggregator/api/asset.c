@@ -2,7 +2,7 @@
  */
 #include "aggregator/api/asset_rows.h"
 #include "aggregator/api/endpoints.h"
-#include "aggregator/api/report_shared.h"
+#include "aggregator/api/items.h"
 
 #include <stdio.h>
 
@@ -112,15 +112,5 @@ struct http_response *asset_delete(struct call *call, struct pg *pg, struct err 
         " INSERT INTO audit (actor, address, action, subject, detail)"
         " SELECT $2, $3, 'asset.delete', host(gone.host), 'at ' || i.name"
         " FROM gone JOIN instance i ON i.id = gone.instance_id";
-    struct pg_args args = {0};
-    pg_add_i64(&args, call_id(call));
-    pg_add_text(&args, call->who.user);
-    pg_add_text(&args, call->request->peer);
-    struct pg_rows *rows = pg_query(pg, sql, &args, e);
-    if (rows == NULL) {
-        return NULL;
-    }
-    bool found = pg_rows_affected(rows) > 0;
-    pg_rows_free(rows);
-    return found ? http_response_new(204) : http_response_error(&fault_unknown_asset);
+    return item_delete(call, pg, sql, &fault_unknown_asset, e);
 }

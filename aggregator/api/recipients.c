@@ -1,7 +1,7 @@
 /* Who is told of alerts. Secrets go in and never come out. */
 #include "aggregator/api/args.h"
 #include "aggregator/api/endpoints.h"
-#include "aggregator/api/report_shared.h"
+#include "aggregator/api/items.h"
 #include "aggregator/api/shape.h"
 
 #include "aggregator/auth/seal.h"
@@ -198,18 +198,9 @@ static struct http_response *refuse(struct pg *pg, int64_t id, const char *name,
                                             "name", "Choose another name."};
     static const struct http_fault full = {409, "conflict", "There are 100 recipients.", NULL,
                                            "Delete one first."};
-    struct pg_args args = {0};
-    pg_add_text(&args, name);
-    pg_add_i64(&args, id);
-    struct pg_rows *rows = pg_query(pg, sql, &args, e);
-    if (rows == NULL) {
-        return NULL;
-    }
-    const struct http_fault *fault = id != 0 && !pg_bool(rows, 0, 1) ? &fault_unknown_recipient
-                                     : pg_bool(rows, 0, 0)           ? &taken
-                                                                     : &full;
-    pg_rows_free(rows);
-    return http_response_error(fault);
+    static const struct item_refusal why = {
+        .there = sql, .unknown = &fault_unknown_recipient, .taken = &taken, .full = &full};
+    return item_refuse(pg, &why, id, name, e);
 }
 
 static struct http_response *store(struct call *call, struct pg *pg, const struct new_recipient *r,
@@ -266,17 +257,7 @@ struct http_response *recipient_delete(struct call *call, struct pg *pg, struct 
         "WITH gone AS (DELETE FROM recipient WHERE id = $1::bigint RETURNING name, type, address)"
         " INSERT INTO audit (actor, address, action, subject, detail)"
         " SELECT $2, $3, 'recipient.delete', name, type || ' ' || address FROM gone";
-    struct pg_args args = {0};
-    pg_add_i64(&args, call_id(call));
-    pg_add_text(&args, call->who.user);
-    pg_add_text(&args, call->request->peer);
-    struct pg_rows *rows = pg_query(pg, sql, &args, e);
-    if (rows == NULL) {
-        return NULL;
-    }
-    bool found = pg_rows_affected(rows) > 0;
-    pg_rows_free(rows);
-    return found ? http_response_new(204) : http_response_error(&fault_unknown_recipient);
+    return item_delete(call, pg, sql, &fault_unknown_recipient, e);
 }
 
 /* A message of no alert, in the form that this recipient gets. The sender's thread sends it. */

@@ -6,9 +6,6 @@
 
 #include <stdint.h>
 
-/* The {id} of the path; 0 when it is none, which no row has. */
-int64_t call_id(const struct call *call);
-
 extern const struct http_fault fault_unknown_report;
 
 /*

@@ -1,5 +1,6 @@
 /* Reports: asked for, watched while they are made, opened, deleted. */
 #include "aggregator/api/endpoints.h"
+#include "aggregator/api/items.h"
 #include "aggregator/api/report_shared.h"
 #include "aggregator/api/rows.h"
 #include "aggregator/api/shape.h"
@@ -16,7 +17,6 @@ enum {
     BY_HAND_MAX = 200, /* stored ones that no schedule prunes */
     ZONE_MAX = REPORT_ZONE_SIZE - 1,
     SCOPE_MAX = REPORT_SCOPE_SIZE - 1,
-    ID_DIGITS = 18,
 };
 
 static const int64_t minute_ms = 60 * 1000;
@@ -33,13 +33,6 @@ const struct http_fault fault_unknown_report = {404, "not_found", "There is no s
     " r.created_by, (extract(epoch FROM r.created_at) * 1000)::bigint,"                            \
     " (extract(epoch FROM r.finished_at) * 1000)::bigint, octet_length(r.html)"
 #define REPORT_FROM " FROM report r LEFT JOIN report_schedule s ON s.id = r.schedule_id"
-
-int64_t call_id(const struct call *call)
-{
-    const char *text = call->values.items[0];
-    bool digits = text[0] != '\0' && strspn(text, "0123456789") == strlen(text);
-    return digits && strlen(text) <= ID_DIGITS ? strtoll(text, NULL, 10) : 0;
-}
 
 static json_t *number_or_null(const struct pg_rows *rows, unsigned row, unsigned column)
 {
@@ -256,15 +249,5 @@ struct http_response *report_delete(struct call *call, struct pg *pg, struct err
         "WITH gone AS (DELETE FROM report WHERE id = $1::bigint RETURNING id, scope)"
         " INSERT INTO audit (actor, address, action, subject, detail)"
         " SELECT $2, $3, 'report.delete', id::text, scope FROM gone";
-    struct pg_args args = {0};
-    pg_add_i64(&args, call_id(call));
-    pg_add_text(&args, call->who.user);
-    pg_add_text(&args, call->request->peer);
-    struct pg_rows *rows = pg_query(pg, sql, &args, e);
-    if (rows == NULL) {
-        return NULL;
-    }
-    bool found = pg_rows_affected(rows) > 0;
-    pg_rows_free(rows);
-    return found ? http_response_new(204) : http_response_error(&fault_unknown_report);
+    return item_delete(call, pg, sql, &fault_unknown_report, e);
 }
