@@ -136,8 +136,9 @@ def test_a_token_is_good_once_but_a_repeated_request_is_answered(lab):
     answer = second.enrol()
     second.close()
     assert not answer["ok"] and answer["reason"] == "the token is used up"
-    assert lab.sql("SELECT count(*) FROM alert a JOIN instance i ON i.id = a.instance_id"
-                   " WHERE i.name = 'once' AND a.kind = 338") == [(1,)]
+    wait_for(lambda: lab.sql(
+        "SELECT count(*) FROM alert a JOIN instance i ON i.id = a.instance_id"
+        " WHERE i.name = 'once' AND a.kind = 338") == [(1,)], 5, "one alert; it follows the answer")
 
 
 def test_a_revoked_agent_is_thrown_out_at_once(lab, sim):
