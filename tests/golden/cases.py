@@ -267,6 +267,7 @@ def later_protocols():
     kafka = struct.pack(">HHIH", 18, 3, 1, len(name)) + name + b"\0"
     frames += tcp_conversation("10.0.0.1", 46100, "10.0.0.2", 9092,
                                struct.pack(">I", len(kafka)) + kafka, b"\0\0\0\6\0\0\0\1\0\0", START)
+    return frames
 
 
 def call():
