@@ -23,7 +23,7 @@ enum { INDEX_BYTES = 24 }; /* of an entry in the index of a common/table.h */
 static uint64_t engine_bytes(const struct settings *s)
 {
     return flow_table_bytes((uint32_t)s->flow_max) + half_open_bytes((uint32_t)s->flow_half_open) +
-           prints_bytes((uint32_t)s->flow_max) +
+           prints_bytes((uint32_t)s->flow_max) + (uint64_t)s->capture_fragments +
            (s->dpi_enabled ? dpi_bytes((uint32_t)s->dpi_max_states) : 0) + WORKER_BYTES;
 }
 

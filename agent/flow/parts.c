@@ -137,18 +137,16 @@ const struct qoe_tcp *flow_table_tcp_of(const struct flow_table *t, const struct
 
 void flow_parts_expect(const struct flow_table *t, uint32_t tag)
 {
+    enum { LINE = 64, LINES = 8 }; /* most of a state; the rest are results */
     uint32_t at = tag;
     uint32_t handle = slots_next(&t->slots, tag, &at);
     const struct flow *f = handle == FLOW_NONE ? NULL : slab_at(&t->flows, handle);
-    if (f == NULL || f->part == 0) {
-        return;
+    if (f == NULL || f->holds != PART_TCP) {
+        return; /* what else there is takes a line or two */
     }
-    enum { LINE = 64, LINES = 8 }; /* most of a state; the rest are results */
-    const uint8_t *part = f->holds == PART_TCP ? (const uint8_t *)awake_at(t, f->part)
-                                               : slabs_at(&t->parts.cold, f->part);
-    unsigned lines = f->holds == PART_TCP ? LINES : 2;
-    for (unsigned i = 0; i < lines; i++) {
-        __builtin_prefetch(part + i * LINE);
+    const uint8_t *state = (const uint8_t *)awake_at(t, f->part);
+    for (unsigned i = 0; i < LINES; i++) {
+        __builtin_prefetch(state + i * LINE);
     }
 }
 

@@ -80,7 +80,7 @@ static void tables_that_may_take_more_than_is_allowed_are_a_fault(void **state)
     assert_non_null(strstr(faults.text, "memory.max: 64 MiB are less than"));
     assert_non_null(strstr(faults.text, "lower flow.max"));
     conf_faults_done(&faults);
-    settings_free(load("name = a\n[memory]\nmax = 100MiB\n[flow]\nmax = 1000\nhalf_open = 1000\n"
+    settings_free(load("name = a\n[memory]\nmax = 192MiB\n[flow]\nmax = 1000\nhalf_open = 1000\n"
                        "[dpi]\nmax_states = 1000\n[hosts]\nmax = 100\n[assets]\nmax = 64\n",
                        &faults));
     assert_int_equal(faults.count, 0);
