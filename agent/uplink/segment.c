@@ -11,6 +11,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+enum { NEAR_SIZE = 496 }; /* bytes read with a record's head: a flow has some 300 */
+
 static const char magic[4] = {'P', 'K', 'S', '1'};
 
 int segment_path(const char *dir, uint64_t first, char path[SEGMENT_PATH_SIZE], struct err *e)
@@ -94,24 +96,32 @@ int segment_read(int fd, const struct segment *s, struct segment_cursor *at, uin
     if (at->offset >= s->size) {
         return 0;
     }
-    uint8_t head[SEGMENT_RECORD_HEAD_SIZE];
-    if (pread(fd, head, sizeof head, (off_t)at->offset) != (ssize_t)sizeof head) {
+    uint8_t near[SEGMENT_RECORD_HEAD_SIZE + NEAR_SIZE]; /* most records in one call */
+    const size_t head = SEGMENT_RECORD_HEAD_SIZE;
+    uint64_t left = s->size - at->offset;
+    size_t got = left < sizeof near ? (size_t)left : sizeof near;
+    if (got < head || pread(fd, near, got, (off_t)at->offset) != (ssize_t)got) {
         return err_set(e, ERR_IO, "the spool is cut at %" PRIu64, at->offset);
     }
-    struct reader r = reader_of(head, sizeof head);
+    struct reader r = reader_of(near, head);
     uint32_t size = reader_le32(&r);
     uint32_t crc = reader_le32(&r);
     *sequence = reader_le64(&r);
-    if (size > SEGMENT_RECORD_MAX || at->offset + sizeof head + size > s->size) {
+    if (size > SEGMENT_RECORD_MAX || at->offset + head + size > s->size) {
         return err_set(e, ERR_PARSE, "a spool record of %" PRIu32 " bytes at %" PRIu64, size,
                        at->offset);
     }
-    if (pread(fd, buf, size, (off_t)(at->offset + sizeof head)) != (ssize_t)size ||
-        record_crc(*sequence, buf, size) != crc) {
+    bool whole = size <= got - head;
+    if (whole) {
+        memcpy(buf, near + head, size);
+    } else {
+        whole = pread(fd, buf, size, (off_t)(at->offset + head)) == (ssize_t)size;
+    }
+    if (!whole || record_crc(*sequence, buf, size) != crc) {
         return err_set(e, ERR_PARSE, "a damaged spool record at %" PRIu64, at->offset);
     }
     *len = size;
-    at->offset += sizeof head + size;
+    at->offset += head + size;
     return 1;
 }
 
