@@ -1,11 +1,21 @@
+#define XXH_INLINE_ALL
 #include "agent/print/digest.h"
 
 #include <limits.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <xxhash.h>
 
-enum { HMAC_BLOCK = 64 };
+enum { HMAC_BLOCK = 64, MEMORY = 1024, REMEMBERED = DIGEST_SHORT };
+_Static_assert((int)DIGEST_SHORT == (int)MD5_SIZE, "both are kept alike");
+
+/* A hash that was computed before, by a keyed hash of what it is of; SHA-256 up to REMEMBERED. */
+struct remembered {
+    uint64_t low, high;
+    uint8_t hash[REMEMBERED];
+};
 
 /* A context that has been begun once begins again without asking for memory. */
 struct digest {
@@ -17,6 +27,8 @@ struct digest {
     EVP_CIPHER *gcm;
     EVP_CIPHER_CTX *ecb_context;
     EVP_CIPHER_CTX *gcm_context;
+    uint64_t seed; /* random, so that nobody outside can choose what is mistaken for another */
+    struct remembered memory[2][MEMORY]; /* of MD5, of SHA-256 */
 };
 
 static bool begin_hashes(struct digest *d)
@@ -48,7 +60,8 @@ static bool begin_ciphers(struct digest *d)
 struct digest *digest_new(struct err *e)
 {
     struct digest *d = calloc(1, sizeof *d);
-    if (d == NULL || !begin_hashes(d) || !begin_ciphers(d)) {
+    if (d == NULL || !begin_hashes(d) || !begin_ciphers(d) ||
+        getrandom(&d->seed, sizeof d->seed, 0) != (ssize_t)sizeof d->seed) {
         (void)err_set(e, ERR_NOMEM, "OpenSSL has no SHA-256 or AES-128-GCM for us");
         digest_free(d);
         return NULL;
@@ -79,14 +92,33 @@ static bool hash(EVP_MD_CTX *context, const void *bytes, size_t len, uint8_t *ou
            EVP_DigestFinal_ex(context, out, NULL) == 1;
 }
 
-bool digest_md5(struct digest *d, const void *bytes, size_t len, uint8_t out[MD5_SIZE])
+/* Finds or computes the first bytes of a hash. */
+static bool recall(struct digest *d, unsigned kind, const void *bytes, size_t len,
+                   uint8_t out[REMEMBERED])
 {
-    return d->md5 != NULL && hash(d->md5_context, bytes, len, out);
+    uint8_t whole[SHA256_SIZE];
+    XXH128_hash_t of = XXH3_128bits_withSeed(bytes, len, d->seed);
+    struct remembered *place = &d->memory[kind][of.low64 % MEMORY];
+    if (place->low != of.low64 || place->high != of.high64) {
+        EVP_MD_CTX *context = kind == 0 ? d->md5_context : d->sha256_context;
+        if (!hash(context, bytes, len, whole)) {
+            return false;
+        }
+        *place = (struct remembered){.low = of.low64, .high = of.high64};
+        memcpy(place->hash, whole, sizeof place->hash);
+    }
+    memcpy(out, place->hash, sizeof place->hash);
+    return true;
 }
 
-bool digest_sha256(struct digest *d, const void *bytes, size_t len, uint8_t out[SHA256_SIZE])
+bool digest_md5(struct digest *d, const void *bytes, size_t len, uint8_t out[MD5_SIZE])
 {
-    return hash(d->sha256_context, bytes, len, out);
+    return d->md5 != NULL && recall(d, 0, bytes, len, out);
+}
+
+bool digest_short(struct digest *d, const void *bytes, size_t len, uint8_t out[DIGEST_SHORT])
+{
+    return recall(d, 1, bytes, len, out);
 }
 
 bool digest_hmac(struct digest *d, const uint8_t *key, size_t key_len, const void *bytes,

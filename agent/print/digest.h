@@ -14,6 +14,7 @@
 enum {
     MD5_SIZE = 16,
     SHA256_SIZE = 32,
+    DIGEST_SHORT = 16,
     AES128_KEY_SIZE = 16,
     AES_BLOCK_SIZE = 16,
     GCM_NONCE_SIZE = 12,
@@ -26,9 +27,13 @@ struct digest;
 struct digest *digest_new(struct err *e);
 void digest_free(struct digest *d);
 
-/* False only when OpenSSL refuses, as MD5 where a policy of the machine forbids it. */
+/*
+ * These keep what they were asked last, as the programs of a site are few and send the same again
+ * and again. False only when OpenSSL refuses, as MD5 where a policy of the machine forbids it.
+ */
 bool digest_md5(struct digest *d, const void *bytes, size_t len, uint8_t out[MD5_SIZE]);
-bool digest_sha256(struct digest *d, const void *bytes, size_t len, uint8_t out[SHA256_SIZE]);
+/* The first bytes of SHA-256. */
+bool digest_short(struct digest *d, const void *bytes, size_t len, uint8_t out[DIGEST_SHORT]);
 /* HMAC-SHA256 (RFC 2104) with a key of at most 64 bytes. */
 bool digest_hmac(struct digest *d, const uint8_t *key, size_t key_len, const void *bytes,
                  size_t len, uint8_t out[SHA256_SIZE]);

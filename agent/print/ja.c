@@ -144,8 +144,8 @@ static char *put_count(char *at, unsigned count)
 /* Twelve digits of a text's SHA-256, or of nothing; NULL when it cannot be had. */
 static char *put_hash(struct digest *d, const struct text *t, char *at)
 {
-    uint8_t hash[SHA256_SIZE] = {0};
-    if (t->full || (t->len > 0 && !digest_sha256(d, t->bytes, t->len, hash))) {
+    uint8_t hash[DIGEST_SHORT] = {0};
+    if (t->full || (t->len > 0 && !digest_short(d, t->bytes, t->len, hash))) {
         return NULL;
     }
     for (size_t i = 0; i < HASH_DIGITS / 2; i++) {

@@ -14,7 +14,8 @@
 
 enum {
     LOOKS_MAX = 12,       /* packets with data: a mail server talks before its STARTTLS */
-    LOOKS_MAX_KNOWN = 24, /* when what it speaks is known */
+    LOOKS_MAX_CLIENT = 3, /* when the client spoke first: it says at once what it speaks */
+    LOOKS_MAX_KNOWN = 32, /* when what it speaks is known */
     ASSEMBLIES_MAX = 1024,
     CLIENT = 0, /* index of a side */
     SERVER = 1,
@@ -399,6 +400,9 @@ void prints_look(struct prints *ps, uint32_t flow, uint8_t *looked, const struct
     }
     if (p->payload_len == 0) {
         return;
+    }
+    if (*looked == 0 && from_client && tcp) {
+        *looked = LOOKS_MAX - LOOKS_MAX_CLIENT;
     }
     unsigned most = f->entry == 0 ? LOOKS_MAX : LOOKS_MAX_KNOWN;
     if (++*looked > most || !look_data(ps, f, p, from_client)) {

@@ -176,12 +176,12 @@ size_t syn_text_2025(const struct print_syn *syn, char text[SYN_TEXT_MAX])
 bool syn_hash(struct digest *d, struct print_syn *syn)
 {
     char text[SYN_TEXT_MAX];
-    uint8_t hash[SHA256_SIZE];
-    if (!digest_sha256(d, text, syn_text(syn, text), hash)) {
+    uint8_t hash[DIGEST_SHORT];
+    if (!digest_short(d, text, syn_text(syn, text), hash)) {
         return false;
     }
     memcpy(syn->hash, hash, sizeof syn->hash);
-    if (!digest_sha256(d, text, syn_text_2025(syn, text), hash)) {
+    if (!digest_short(d, text, syn_text_2025(syn, text), hash)) {
         return false;
     }
     memcpy(syn->hash_2025, hash, sizeof syn->hash_2025);
