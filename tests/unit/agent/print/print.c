@@ -129,7 +129,7 @@ static void a_hello_in_many_segments_and_records_is_put_together(void **state)
     struct bytes stream = in_records(&message, 700);
     for (size_t step = 64; step < 1500; step += 97) {
         struct one f = a_flow();
-        for (size_t at = 0; at < stream.len && f.looked < 20; at += step) {
+        for (size_t at = 0; at < stream.len && is_due(&f); at += step) {
             size_t end = at + step < stream.len ? at + step : stream.len;
             look(*state, &f, &stream, at, end, true);
         }
