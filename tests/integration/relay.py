@@ -1,5 +1,5 @@
 """A bad line of our own: every IP packet between this machine and a network namespace waits for a
-known time, and a known share of the TCP segments with data is dropped. Two TUN devices and a queue
+known time, and a known share of the TCP segments and RTP packets with data is dropped. Two TUN devices and a queue
 in between, since not every kernel has netem. What it did is what the tests hold the agent to.
 
 As a program it is the line itself, in a process of its own so that nothing delays it but its own
@@ -41,6 +41,15 @@ def tcp_data(packet):
     return struct.unpack(">H", packet[2:4])[0] - head - (packet[head + 12] >> 4) * 4
 
 
+def rtp_data(packet):
+    """Bytes behind the header of an RTP packet of speech, 0 for anything else: what is of version 2
+    and longer than a question of DNS."""
+    head = (packet[0] & 15) * 4
+    if packet[0] >> 4 != 4 or packet[9] != 17 or len(packet) < head + 120:
+        return 0
+    return len(packet) - head - 20 if packet[head + 8] >> 6 == 2 and packet[head + 9] < 128 else 0
+
+
 class Direction:
     """What waits on its way to one side, and what was done so far."""
 
@@ -52,7 +61,7 @@ class Direction:
         self.drop_each, self.data, self.dropped, self.waited = drop_each, 0, 0, []
 
     def take(self, packet, now, delay):
-        if tcp_data(packet) > 0:
+        if tcp_data(packet) > 0 or rtp_data(packet) > 0:
             self.data += 1
             if self.drop_each and self.data % self.drop_each == 0:
                 self.dropped += 1
