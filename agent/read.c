@@ -193,7 +193,7 @@ static int open_reading(struct reading *r, const struct read_options *options, s
     r->to_person = isatty(STDERR_FILENO) != 0;
     r->began_ns = clock_mono_ns();
     r->shown_ns = r->began_ns;
-    r->book = read_book_new();
+    r->book = read_book_new(options->json || options->top > 0);
     if (r->book == NULL) {
         return err_set(e, ERR_NOMEM, "no memory for its flows");
     }

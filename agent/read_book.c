@@ -18,8 +18,8 @@ struct block {
 };
 
 struct entry {
-    uint8_t *packed; /* NULL: no record of this flow yet */
-    uint32_t len;
+    uint8_t *packed; /* NULL: no record of this flow yet, or none is kept */
+    uint32_t len;    /* 0: no record of this flow yet */
     uint32_t room;
     uint64_t first_ns;
     uint64_t bytes;
@@ -30,11 +30,19 @@ struct read_book {
     struct entry *entries; /* by flow id, which counts from 1, until they are sorted */
     size_t count;
     size_t room;
+    bool keeps; /* records, not only how many flows there were */
+    uint64_t first_ns;
+    uint64_t last_ns;
 };
 
-struct read_book *read_book_new(void)
+struct read_book *read_book_new(bool keep)
 {
-    return calloc(1, sizeof(struct read_book));
+    struct read_book *b = calloc(1, sizeof *b);
+    if (b != NULL) {
+        b->keeps = keep;
+        b->first_ns = UINT64_MAX;
+    }
+    return b;
 }
 
 void read_book_free(struct read_book *b)
@@ -113,6 +121,12 @@ int read_book_add(struct read_book *b, const struct flow_record *news)
     if (entry == NULL) {
         return -1;
     }
+    b->first_ns = news->first_ns < b->first_ns ? news->first_ns : b->first_ns;
+    b->last_ns = news->last_ns > b->last_ns ? news->last_ns : b->last_ns;
+    if (!b->keeps) {
+        entry->len = 1;
+        return 0;
+    }
     struct flow_record sum = *news;
     if (entry->packed != NULL) {
         struct flow_record earlier;
@@ -169,7 +183,7 @@ static void close_gaps(struct read_book *b)
 {
     size_t kept = 0;
     for (size_t i = 0; i < b->count; i++) {
-        if (b->entries[i].packed != NULL) {
+        if (b->entries[i].len > 0) {
             b->entries[kept++] = b->entries[i];
         }
     }
@@ -179,9 +193,15 @@ static void close_gaps(struct read_book *b)
 void read_book_sort(struct read_book *b, enum read_order order)
 {
     close_gaps(b);
-    if (b->count > 0) { /* qsort wants an array */
+    if (b->keeps && b->count > 0) { /* qsort wants an array */
         qsort(b->entries, b->count, sizeof *b->entries, order == READ_BY_TIME ? by_time : by_bytes);
     }
+}
+
+void read_book_span(const struct read_book *b, uint64_t *first_ns, uint64_t *last_ns)
+{
+    *first_ns = b->last_ns == 0 ? 0 : b->first_ns;
+    *last_ns = b->last_ns;
 }
 
 void read_book_get(const struct read_book *b, size_t at, struct flow_record *f)

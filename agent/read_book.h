@@ -6,12 +6,14 @@
 
 #include "common/wire/flows.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct read_book;
 
-struct read_book *read_book_new(void); /* NULL without memory */
+/* Keeps the flows, or only how many there were and when. NULL without memory. */
+struct read_book *read_book_new(bool keep);
 void read_book_free(struct read_book *b);
 /* Adds a record's deltas to what stands; all else is of the flow as a whole, the newest wins. */
 int read_book_add(struct read_book *b, const struct flow_record *news); /* -1 without memory */
@@ -24,5 +26,7 @@ enum read_order {
 
 /* Puts the flows in order; equal ones by their keys, so that a file always reads the same. */
 void read_book_sort(struct read_book *b, enum read_order order);
-/* The flow at a place, 0 up to the count. */
+/* When the first and the last packet of all flows was; zeros when there are none. */
+void read_book_span(const struct read_book *b, uint64_t *first_ns, uint64_t *last_ns);
+/* The flow at a place, 0 up to the count, of a book that keeps them. */
 void read_book_get(const struct read_book *b, size_t at, struct flow_record *f);

@@ -41,8 +41,6 @@ struct host_row {
 
 struct totals {
     uint64_t bytes;
-    uint64_t first_ns;
-    uint64_t last_ns;
     uint64_t status[FLOW_EVICTED + 1];
     uint64_t risks[RISKS];
     uint64_t labels[QUALITY_EXCELLENT + 1]; /* flows by the label of their worse direction */
@@ -124,8 +122,6 @@ static void count_host(struct totals *t, const struct flow_record *f, enum flow_
 static void count_flow(struct totals *t, const struct flow_record *f)
 {
     uint64_t bytes = f->bytes[0] + f->bytes[1];
-    t->first_ns = t->first_ns == 0 || f->first_ns < t->first_ns ? f->first_ns : t->first_ns;
-    t->last_ns = f->last_ns > t->last_ns ? f->last_ns : t->last_ns;
     t->bytes += bytes;
     if (f->status <= FLOW_EVICTED) {
         t->status[f->status]++;
@@ -238,18 +234,21 @@ static void print_risks(const struct totals *t)
     }
 }
 
-static void print_whole(const char *name, size_t flows, const struct totals *t,
+static void print_whole(const char *name, const struct read_book *book,
                         const struct read_sums *sums)
 {
+    size_t flows = read_book_count(book);
+    uint64_t first_ns;
+    uint64_t last_ns;
     char when[32] = "";
     char lasted[SIZE_TEXT];
     char size[SIZE_TEXT];
-    uint64_t ns = t->last_ns - t->first_ns;
+    read_book_span(book, &first_ns, &last_ns);
     printf("%s: %zu flow%s, %" PRIu64 " packets, %s on the wire", name, flows, plural(flows),
            sums->packets, size_text(sums->bytes, size));
     if (flows > 0) {
-        printf(" in %s from %s", duration_text(ns, lasted),
-               clock_format_utc(t->first_ns, when, sizeof when));
+        printf(" in %s from %s", duration_text(last_ns - first_ns, lasted),
+               clock_format_utc(first_ns, when, sizeof when));
     }
     (void)putchar('\n');
     const struct {
@@ -332,8 +331,7 @@ static void print_flows(const struct read_book *book, unsigned top)
     }
 }
 
-int read_print_tables(const char *name, const struct read_book *book, const struct read_sums *sums,
-                      unsigned top)
+static int print_tables(const struct read_book *book, unsigned top)
 {
     struct err e = {0};
     struct totals t = {
@@ -349,16 +347,20 @@ int read_print_tables(const char *name, const struct read_book *book, const stru
             read_book_get(book, i, &f);
             count_flow(&t, &f);
         }
-        print_whole(name, count, &t, sums);
-        if (top > 0 && count > 0) {
-            print_fates(&t);
-            print_apps(&t);
-            print_hosts(&t);
-            print_risks(&t);
-            print_flows(book, top);
-        }
+        print_fates(&t);
+        print_apps(&t);
+        print_hosts(&t);
+        print_risks(&t);
+        print_flows(book, top);
     }
     table_free(t.apps);
     table_free(t.hosts);
     return result;
+}
+
+int read_print_tables(const char *name, const struct read_book *book, const struct read_sums *sums,
+                      unsigned top)
+{
+    print_whole(name, book, sums);
+    return top > 0 && read_book_count(book) > 0 ? print_tables(book, top) : 0;
 }

@@ -57,6 +57,8 @@ def main():
         table = HERE / f"{name}.txt"
         if table.exists():
             bad += check(read(agent, name, "--top", "3"), table, update)
+            whole = table.read_text().split("\n\n", 1)[0] + "\n"
+            bad += read(agent, name, "--top", "0") != whole  # the file as a whole, and no more
     sys.exit(1 if bad else 0)
 
 
