@@ -58,6 +58,7 @@ CALLS = {
     ("GET", "/api/v1/instances/{name}/counters"): ("?step_s=10", None, 200),
     ("GET", "/api/v1/instances/{name}/top"): ("?kind=hosts", None, 200),
     ("GET", "/api/v1/instances/{name}/quality"): ("", None, 200),
+    ("GET", "/api/v1/instances/{name}/flows/{flow_id}/history"): ("", None, 200),
     ("GET", "/api/v1/instances/{name}/query"): ("?op=flows&limit=5", None, 200),
     ("GET", "/api/v1/alerts"): ("?limit=5", None, 200),
     ("GET", "/api/v1/alerts/{id}"): ("", None, 200),
@@ -130,7 +131,7 @@ def made_id(api, path):
 def path_of(path, method="GET"):
     """The instance that reading asks for stays; the one that is revoked was made for it. The first
     item of the configuration is the one that CALLS makes, changes and deletes."""
-    path = path.replace("{section}", "acl").replace("{id}", "1")
+    path = path.replace("{section}", "acl").replace("{id}", "1").replace("{flow_id}", "1")
     path = path.replace("{device}", "1").replace("{probe}", "1")  # nobody has polled these
     return path.replace("{name}", "gone-1" if method == "DELETE" else "pisa-1")
 

@@ -139,6 +139,12 @@ def test_a_download_over_a_lossy_line_has_its_round_trip_and_its_label(site):
     assert verdict["label"] == label(min(scores.values())) == "fair"
     assert verdict["blame"] == "server_side"
     assert verdict["confidence"] in ("medium", "high")
+    points = wait_for(lambda: site[1].get(
+        f"/instances/pisa-1/flows/{row['flow_id']}/history")["points"], 20, "its record is stored")
+    assert sum(point.get("lost_s2c", 0) for point in points) == (
+        row["lost_before_s2c"] + row["retransmitted_s2c"])
+    assert points[-1]["rtt_server_us"] == pytest.approx(did["rtt_us"], rel=0.2)
+    assert points[-1]["score_s2c"] <= 100 and "mos_s2c" not in points[-1]
 
 
 def test_an_upload_over_a_lossy_line_loses_behind_the_tap(site, tmp_path):
