@@ -105,7 +105,7 @@ class Record:
 
 
 def judge_packets(receiver, before, packets):
-    after = receiver.counts()
+    after = receiver.counts(sum(before) + packets)
     received, dropped = after[0] - before[0], after[1] - before[1]
     line = f"{packets} packets sent, {received} received, {dropped} dropped and counted"
     return line, [] if received + dropped == packets else [f"packets without account: {line}"]

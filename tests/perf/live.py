@@ -32,7 +32,7 @@ def once(receiver, space, capture, rate):
     before, cpu = receiver.counts(), cpu_seconds([receiver.engine])
     pace = "--topspeed" if rate is None else f"--pps={rate}"
     packets, offered = sent(run(*send_command(space, capture, pace)))
-    after = receiver.counts()
+    after = receiver.counts(sum(before) + packets)
     return (offered, packets, after[0] - before[0], after[1] - before[1],
             cpu_seconds([receiver.engine]) - cpu)
 

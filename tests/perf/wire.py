@@ -14,6 +14,7 @@ DEVICES = ("psend", "ptake")
 MTU = 65535  # no packet of the captures is larger
 SENDER_CPU = 0
 AGENT = "live"
+SETTLE_S, SILENCE_S = 2, 10  # the kernel is asked for drops once a second
 
 
 def run(*words):
@@ -61,14 +62,17 @@ class Receiver:
     def source(self):
         return self.api.get(f"/instances/{AGENT}/query?op=status")["rows"][0]["sources"][0]
 
-    def counts(self):
-        """(received, dropped) when nothing comes in any more."""
-        before, still = None, 0
-        while still < 3:  # the kernel is asked for drops once a second
-            time.sleep(0.6)
+    def counts(self, expected=None):
+        """(received, dropped) once they are as many as expected, or have long been the same: a busy
+        machine may keep the engine from what waits in its ring."""
+        before, since = None, time.monotonic()
+        while time.monotonic() - since < (SILENCE_S if expected else SETTLE_S):
+            time.sleep(0.5)
             source = self.source()
             now = source["packets"], source["dropped"]
-            still = still + 1 if now == before else 0
+            if expected is not None and sum(now) == expected:
+                return now
+            since = since if now == before else time.monotonic()
             before = now
         return before
 
