@@ -88,6 +88,12 @@ static void tell_snapshot(struct fleet *f)
     }
 }
 
+static void tell_missed_alerts(struct fleet *f)
+{
+    struct web_event event = {.kind = WEB_ALERTS_MISSED};
+    f->alerts_missed = !fleet_tell(f, &event);
+}
+
 int fleet_send(struct fleet *f, const char *name, const char *word, const void *bytes, size_t len)
 {
     char subject[SUBJECT_SIZE];
@@ -253,6 +259,9 @@ static void on_tick(uv_timer_t *ticker)
     note_seen(f, now_ns);
     if (f->snapshot_wanted) {
         tell_snapshot(f);
+    }
+    if (f->alerts_missed) {
+        tell_missed_alerts(f);
     }
     metric_set(&f->options.metrics->instances, f->instances.count);
     metric_set(&f->options.metrics->fleet_turned_ns, now_ns);

@@ -99,6 +99,7 @@ struct fleet {
     uint64_t ticked_ns;
     uint64_t seen_noted_ns;
     bool snapshot_wanted;
+    bool alerts_missed;         /* some were released without the web's knowing */
     bool bus_alert, many_alert; /* the centre's own alerts are engaged */
     uint64_t bus_lost_ns;
 

@@ -48,19 +48,38 @@ void members_catch_up(struct fleet *f, uint64_t now_ns)
     }
 }
 
-/* Somebody else revoked it: the database has it so and has no good key for it. */
+/*
+ * The revocation has released its alerts at the database. One that we raised just then may have
+ * come there after it, and is released once more.
+ */
+static void forget_alerts(struct fleet *f, struct instance *i, bool unreachable)
+{
+    if (unreachable) {
+        judge_alert(f, i, ALERT_FLEET_AGENT_UNREACHABLE, ALERT_RELEASE, "", "");
+    }
+    if (i->config.drift) {
+        judge_alert(f, i, ALERT_FLEET_CONFIG_DRIFT, ALERT_RELEASE, "", "");
+    }
+    i->centre_alerts = 0;
+    i->beat.engaged = 0;
+    i->config.drift = false;
+    i->config.astray_ns = 0;
+    f->alerts_missed = true;
+}
+
+/* The database has it as revoked, by us or by picketctl, and has no good key for it. */
 static void adopt_revocation(struct fleet *f, struct instance *i, const struct instance_row *row)
 {
-    if (row->state == PRESENCE_REVOKED && i->presence.state != PRESENCE_REVOKED &&
-        !instances_has_good_key(&f->instances, i->id)) {
-        i->presence.state = PRESENCE_REVOKED;
-        i->presence.cause = CAUSE_REVOKED;
-        i->presence.reasons = 0;
-        i->presence.outage_from_ms = 0;
-        i->presence.since_ms = row->state_since_ms;
-        log_info(NULL, "instance %s: revoked", i->name);
-        fleet_tell_instance(f, i);
+    if (row->state != PRESENCE_REVOKED || i->presence.state == PRESENCE_REVOKED ||
+        instances_has_good_key(&f->instances, i->id)) {
+        return;
     }
+    struct presence_event event = {.kind = PRESENCE_EVENT_REVOKE, .now_ms = row->state_since_ms};
+    bool unreachable = i->presence.state == PRESENCE_UNREACHABLE;
+    i->presence = presence_step(&i->presence, &event);
+    forget_alerts(f, i, unreachable);
+    log_info(NULL, "instance %s: revoked", i->name);
+    fleet_tell_instance(f, i);
 }
 
 static void take_row(struct fleet *f, const struct instance_row *row)

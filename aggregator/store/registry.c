@@ -222,6 +222,15 @@ static int find_instance(struct pg *pg, struct revoke_job *job, struct err *e)
     return 0;
 }
 
+/* Nobody is left who could end its alerts. Whoever was told of a beginning is told of the end. */
+static const char release_sql[] =
+    "WITH row AS (UPDATE alert SET state = 'released', released_at = now(),"
+    " last_at = greatest(last_at, now()) WHERE coalesce(instance_id, 0) = $1::int"
+    " AND state = 'engaged' RETURNING id)"
+    " INSERT INTO notify_outbox (alert_id, change, bucket) SELECT id, 'ended', 0 FROM row"
+    " WHERE EXISTS (SELECT FROM notify_outbox o WHERE o.alert_id = row.id)"
+    " ON CONFLICT DO NOTHING RETURNING pg_notify('notify', '')";
+
 static int revoke(struct pg *pg, void *arg, struct err *e)
 {
     static const char *const sql[] = {
@@ -233,6 +242,7 @@ static int revoke(struct pg *pg, void *arg, struct err *e)
         " AND state <> 'revoked'",
         "UPDATE instance SET state = 'revoked', cause = 'revoked', reasons = 0,"
         " state_since = now(), outage_from = NULL WHERE id = $1::int AND state <> 'revoked'",
+        release_sql,
     };
     struct revoke_job *job = arg;
     if (find_instance(pg, job, e) != 0) {

@@ -17,7 +17,10 @@ int registry_invite(struct pg *pg, struct invite_job *job, struct err *e);
 /* Judges a token and binds the key to the instance; the verdict is in the job. */
 int registry_enrol(struct pg *pg, struct enrol_job *job, struct err *e);
 
-/* Revokes all keys and tokens and moves the instance to "revoked". job->found says if it is one. */
+/*
+ * Revokes all keys and tokens, moves the instance to "revoked" and releases its engaged alerts.
+ * job->found says if it is one.
+ */
 int registry_revoke(struct pg *pg, struct revoke_job *job, struct err *e);
 
 /* The JSON object {"U…": unix seconds} of all revoked keys; the caller frees. NULL and e. */

@@ -108,6 +108,34 @@ def test_a_killed_engine_or_control_is_back_in_two_seconds_and_told(lab):
     never_unreachable(lab)
 
 
+def engaged_about(api, name):
+    return [alert["name"] for alert in api.get("/alerts?state=engaged&limit=50")["items"]
+            if alert["instance"] == name]
+
+
+@pytest.mark.alone
+def test_a_revocation_releases_the_alerts_of_the_instance(lab):
+    """As nobody is left who could: the agent's own too, and one that is told on the live channel."""
+    api, fleet = start(lab)
+    lab.agents["pisa-1"].kill()
+    fleet.wait(in_state("pisa-1", "unreachable"), 5)
+    wait_for(lambda: "fleet_agent_unreachable" in engaged_about(api, "pisa-1"), 5,
+             "the alert is stored")
+    lab.sql("INSERT INTO alert (instance_id, kind, entity, entity_id, key, state, score, first_at,"
+            " last_at, epoch, seq) SELECT id, 338, 1, '10.0.0.1', '', 'engaged', 50, now(), now(),"
+            " 7, 7 FROM instance WHERE name = 'pisa-1' RETURNING id")
+    assert len(engaged_about(api, "pisa-1")) == 2
+    live = Live(api, ["alerts"])
+    lab.picketctl("agent", "revoke", "pisa-1")
+    wait_for(lambda: engaged_about(api, "pisa-1") == [], 5, "its alerts are released")
+    live.wait(lambda message: any(
+        alert["name"] == "fleet_agent_unreachable" and alert["instance"] == "pisa-1"
+        and alert["state"] == "released"
+        for alert in (message.get("data") or {}).get("alerts") or []), 10)
+    wait_for(lambda: api.instance("pisa-1")["state"] == "revoked"
+             and api.instance("pisa-1")["alerts_engaged"] == 0, 5, "the fleet counts none")
+
+
 @pytest.mark.slow
 def test_the_centre_s_parts_may_die_without_one_false_alarm(lab):
     api, live = start(lab)
