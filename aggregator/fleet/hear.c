@@ -55,6 +55,7 @@ static void hear_hello(struct fleet *f, struct instance *i, const struct message
     (void)snprintf(evidence, sizeof evidence, "hello of %s, version %s, %s", hello.host,
                    hello.version, same ? "same start" : "new start"); /* cut is fine */
     i->greeted_ns = now_ns;
+    i->config.astray_ns = 0; /* it may have been away without our knowing */
     instance_client_greeted(i);
     COPY_TEXT(i->boot, hello.boot);
     COPY_TEXT(i->version, hello.version);

@@ -119,6 +119,9 @@ static void on_change(struct fleet *f, struct instance *i, const struct presence
     metric_add(&f->options.metrics->state_changes, 1);
     log_change(i, before->state, evidence);
     note_change(f, i, before, evidence);
+    if (!presence_answers(i->presence.state)) {
+        i->config.astray_ns = 0; /* what it has while it is away, nobody knows */
+    }
     if (i->presence.state == PRESENCE_SUSPECT && i->presence.parting != PARTING_CLOSED) {
         probe_start(f, i, clock_mono_ns());
     }

@@ -110,6 +110,36 @@ static void drift_is_an_alert_after_five_minutes_until_it_is_mended(void **state
     assert_int_equal(pisa()->centre_alerts, 0);
 }
 
+static void the_time_that_it_was_away_is_no_drift(void **state)
+{
+    (void)state;
+    config_beat(&stage.fleet, pisa(), 2, 100 * SECOND);
+    (void)judge(&stage.fleet, pisa(), (struct presence_event){.kind = PRESENCE_EVENT_BYE},
+                102 * SECOND, "goodbye");
+    config_beat(&stage.fleet, pisa(), 2, 1000 * SECOND);
+    assert_int_equal(stage.alerts, 0);
+    config_beat(&stage.fleet, pisa(), 2, 1299 * SECOND);
+    assert_int_equal(stage.alerts, 0);
+    config_beat(&stage.fleet, pisa(), 2, 1300 * SECOND);
+    assert_int_equal(stage.alerts, 1);
+}
+
+static void a_hello_begins_the_five_minutes_anew(void **state)
+{
+    (void)state;
+    struct hello hello = {.boot = "boot-1", .version = "1", .host = "h", .os = "linux"};
+    char bytes[HELLO_MAX];
+    size_t len = hello_pack(&hello, bytes, sizeof bytes);
+    struct message m = {.name = "pisa-1", .word = "hello", .bytes = bytes, .len = len};
+    assert_true(len > 0);
+    config_beat(&stage.fleet, pisa(), 2, 100 * SECOND);
+    hear_up(&stage.fleet, &m, 1000 * SECOND);
+    config_beat(&stage.fleet, pisa(), 2, 1001 * SECOND);
+    assert_int_equal(stage.alerts, 0);
+    config_beat(&stage.fleet, pisa(), 2, 1301 * SECOND);
+    assert_int_equal(stage.alerts, 1);
+}
+
 static void a_refusal_is_told_with_its_reason(void **state)
 {
     (void)state;
@@ -138,6 +168,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(drift_is_an_alert_after_five_minutes_until_it_is_mended),
+        TEST(the_time_that_it_was_away_is_no_drift),
+        TEST(a_hello_begins_the_five_minutes_anew),
         TEST(a_refusal_is_told_with_its_reason),
         TEST(one_engaged_before_a_restart_of_the_centre_is_released),
     };
