@@ -3,7 +3,8 @@
  * once or in a loop. The file is opened before the walls go up and never again: a loop rewinds the
  * descriptor. Times are shifted so that the first packet is of now, and each round follows the one
  * before. A file that is read at once is shifted so that its last packet is of now: its times would
- * else run ahead of the clock, and flows of hours to come never end.
+ * else run ahead of the clock, and flows of hours to come never end. It is gone through twice for
+ * that, both times by the worker, a batch a turn: a large file takes longer than a watchdog waits.
  */
 #include "agent/capture/gzip.h"
 #include "agent/capture/kind.h"
@@ -35,6 +36,7 @@ struct file_source {
     uint64_t elapsed_ns; /* time of the file up to the packet in hand, all rounds */
     uint64_t last_ns;    /* its stamp in the file */
     uint64_t round_packets;
+    bool measuring;   /* the first way through a file that is read at once */
     bool fresh_round; /* no packet of this round was read yet */
     bool held;        /* a packet was read that is not due yet */
     struct pcap_pkthdr header;
@@ -141,6 +143,12 @@ static enum source_result next_round(struct file_source *file)
     return open_round(file, &e) == 0 ? SOURCE_MORE : broken(file, e.what);
 }
 
+static bool is_wanted(const struct file_source *file, const struct pcap_pkthdr *header,
+                      const u_char *bytes)
+{
+    return !file->filtered || pcap_offline_filter(&file->program, header, bytes) != 0;
+}
+
 /* Reads one packet and holds it. SOURCE_MORE: held, or a new round has begun. */
 static enum source_result fetch(struct file_source *file, uint64_t now_ns)
 {
@@ -154,10 +162,34 @@ static enum source_result fetch(struct file_source *file, uint64_t now_ns)
         return broken(file, pcap_geterr(file->pcap));
     }
     file->round_packets++;
-    if (!file->filtered || pcap_offline_filter(&file->program, header, bytes) != 0) {
+    if (is_wanted(file, header, bytes)) {
         hold(file, header, bytes, now_ns);
     }
     return SOURCE_MORE;
+}
+
+/* Moves on by at most `limit` packets. At the end, or at what is broken, the reading begins. */
+static enum source_result measure(struct file_source *file, unsigned limit)
+{
+    struct pcap_pkthdr *header = NULL;
+    const u_char *bytes = NULL;
+    struct err e = {0};
+    for (unsigned count = 0; count < limit; count++) {
+        if (pcap_next_ex(file->pcap, &header, &bytes) != 1) {
+            file->measuring = false;
+            break;
+        }
+        if (is_wanted(file, header, bytes)) {
+            advance(file, stamp_of(header));
+        }
+    }
+    if (file->measuring) {
+        return SOURCE_MORE;
+    }
+    file->span_ns = file->elapsed_ns;
+    file->elapsed_ns = 0;
+    close_round(file);
+    return open_round(file, &e) == 0 ? SOURCE_MORE : broken(file, e.what);
 }
 
 static void note_place(struct file_source *file)
@@ -202,6 +234,9 @@ static enum source_result file_read(struct source *s, unsigned limit, uint64_t n
         return SOURCE_END;
     }
     follow_clock(file, now_ns);
+    if (file->measuring) {
+        return measure(file, limit);
+    }
     note_place(file);
     for (unsigned count = 0; count < limit; count++) {
         if (!file->held) {
@@ -245,22 +280,6 @@ static const struct source_ops file_ops = {
     .close = file_close,
 };
 
-/* How much time is in the file, for one that is read at once. What is broken ends it here too. */
-static int measure(struct file_source *file, struct err *e)
-{
-    struct pcap_pkthdr *header = NULL;
-    const u_char *bytes = NULL;
-    while (pcap_next_ex(file->pcap, &header, &bytes) == 1) {
-        if (!file->filtered || pcap_offline_filter(&file->program, header, bytes) != 0) {
-            advance(file, stamp_of(header));
-        }
-    }
-    file->span_ns = file->elapsed_ns;
-    file->elapsed_ns = 0;
-    close_round(file);
-    return open_round(file, e);
-}
-
 static int compile_filter(struct file_source *file, const char *text, struct err *e)
 {
     if (text[0] == '\0') {
@@ -293,9 +312,8 @@ struct source *source_open_file(const struct file_word *word, const struct sourc
         return NULL;
     }
     file->size = status.st_size;
-    bool ends_now = word->pace <= 0 && !word->keep_time;
-    if (open_round(file, e) == 0 && compile_filter(file, options->filter, e) == 0 &&
-        (!ends_now || measure(file, e) == 0)) {
+    file->measuring = word->pace <= 0 && !word->keep_time;
+    if (open_round(file, e) == 0 && compile_filter(file, options->filter, e) == 0) {
         file->head.link_type = file->link_type;
         return &file->head;
     }

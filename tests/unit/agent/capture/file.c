@@ -75,7 +75,11 @@ static struct source *open_with(const char *path, const char *options, struct er
 
 static enum source_result read_at(struct source *s, uint64_t now_ns, struct seen *seen)
 {
-    return s->ops->read(s, 64, now_ns, on_packet, seen);
+    enum source_result result = SOURCE_MORE;
+    for (unsigned turn = 0; turn < 3 && result == SOURCE_MORE; turn++) {
+        result = s->ops->read(s, 64, now_ns, on_packet, seen);
+    }
+    return result;
 }
 
 static void a_file_without_pace_is_read_at_once_and_ends(void **state)
@@ -104,6 +108,38 @@ static void a_file_read_at_once_ends_now(void **state)
     assert_int_equal(read_at(s, 1000 * S, &seen), SOURCE_END);
     assert_int_equal(seen.count, PACKETS);
     assert_int_equal(seen.first_ns, 996 * S);
+    assert_int_equal(seen.last_ns, 1000 * S);
+    source_close(s);
+    (void)unlink(path);
+    free(path);
+}
+
+/* A large file is gone through a batch a turn, and nothing of it before the first turn. */
+static void a_file_read_at_once_is_measured_turn_by_turn(void **state)
+{
+    (void)state;
+    char *path = write_capture();
+    struct seen seen = {0};
+    struct source *s = open_with(path, "?pace=0", NULL);
+    assert_non_null(s);
+    FILE *f = fopen(path, "ab");
+    assert_non_null(f);
+    const uint8_t bytes[SIZE] = {PACKETS};
+    put32(f, 200);
+    put32(f, 0);
+    put32(f, SIZE);
+    put32(f, SIZE);
+    assert_int_equal(fwrite(bytes, sizeof bytes, 1, f), 1);
+    assert_int_equal(fclose(f), 0);
+    for (unsigned turn = 0; turn < PACKETS + 2; turn++) { /* the end takes a turn too */
+        assert_int_equal(s->ops->read(s, 1, 1000 * S, on_packet, &seen), SOURCE_MORE);
+        assert_int_equal(seen.count, 0);
+    }
+    assert_int_equal(s->ops->read(s, 1, 1000 * S, on_packet, &seen), SOURCE_MORE);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(read_at(s, 1000 * S, &seen), SOURCE_END);
+    assert_int_equal(seen.count, PACKETS + 1);
+    assert_int_equal(seen.first_ns, 900 * S);
     assert_int_equal(seen.last_ns, 1000 * S);
     source_close(s);
     (void)unlink(path);
@@ -264,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_without_pace_is_read_at_once_and_ends),
         cmocka_unit_test(a_file_read_at_once_ends_now),
+        cmocka_unit_test(a_file_read_at_once_is_measured_turn_by_turn),
         cmocka_unit_test(a_paced_file_keeps_its_distances_and_is_of_now),
         cmocka_unit_test(a_faster_pace_brings_no_packet_from_the_future),
         cmocka_unit_test(a_paced_file_goes_on_when_the_clock_is_set_back),
