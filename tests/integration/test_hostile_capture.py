@@ -51,7 +51,6 @@ def odd_files(good):
     """Name and bytes of what is odd and yet a capture file: nothing is wrong with reading it."""
     dice = random.Random(20261126)
     yield "no-packet", good[:HEADER]
-    yield "a-link-type-of-nobody", good[:20] + struct.pack("<I", 9999) + good[24:]
     yield "a-wire-length-of-4-GiB", good[:HEADER] + record(60, 0xFFFFFFFF, b"x" * 60)
     yield "empty-packets", good + bytes(16 << 20)
     yield "times-that-jump", good[:HEADER] + b"".join(
@@ -100,6 +99,16 @@ def test_what_is_odd_is_read_without_harm(good, tmp_path):
         done = read(path)
         assert_no_report(done)
         assert done.returncode == 0, f"{name}: {done.stderr}"
+
+
+def test_a_link_type_of_nobody_is_refused_by_its_number(good, tmp_path):
+    data, path = good.read_bytes(), tmp_path / "nobody.pcap"
+    path.write_bytes(data[:20] + struct.pack("<I", 9999) + data[24:])
+    done = read(path)
+    assert_no_report(done)
+    assert done.returncode == 1 and done.stdout == ""
+    assert f"{path} cannot be read: " in done.stderr
+    assert "link type 9999 is none of EN10MB, RAW" in done.stderr
 
 
 def test_a_file_cut_at_any_byte_does_no_harm(good, tmp_path):
