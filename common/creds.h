@@ -44,6 +44,11 @@ enum creds_scope { SCOPE_AGENT, SCOPE_ENROL, SCOPE_CORE };
 /* Texts of new JWTs into buf of CREDS_JWT_SIZE (may be larger: size is given). 0 or -1 with e. */
 int creds_operator_jwt(const struct nkey *oper, const char *oper_signing_public,
                        const char *system_account_public, char *buf, size_t size, struct err *e);
+/*
+ * The second up to which the identities of a revoked key are refused: for ever, since one may be
+ * renewed in the very moment of its revocation, and no revoked key comes back. (End of 9999.)
+ */
+#define CREDS_REVOKED_UNTIL_S 253402300799ll
 /* revoked: pairs of (user public key, unix second) as a JSON object text, or NULL. */
 struct creds_account {
     const char *name;

@@ -214,6 +214,14 @@ int identity_pin(struct identity *id, const char *centre, struct err *e)
                : err_set(e, ERR_CONFIG, "the centre signs with another key than it told before");
 }
 
+static int load(struct identity *id, struct err *e)
+{
+    return load_or_make_key(id, e) != 0 || load_jwt(id, e) != 0 || load_token_hash(id, e) != 0 ||
+                   load_authority(id, e) != 0 || load_centre(id, e) != 0
+               ? -1
+               : 0;
+}
+
 int identity_open(struct identity *id, const char *state_dir, const char *name, struct err *e)
 {
     *id = (struct identity){.name = name};
@@ -221,13 +229,17 @@ int identity_open(struct identity *id, const char *state_dir, const char *name, 
     if (len < 0 || (size_t)len >= sizeof id->dir) {
         return err_set(e, ERR_ARG, "the path %s is too long", state_dir);
     }
-    if (folder_make(id->dir, 0700, e) != 0 || load_or_make_key(id, e) != 0 ||
-        load_jwt(id, e) != 0 || load_token_hash(id, e) != 0 || load_authority(id, e) != 0 ||
-        load_centre(id, e) != 0) {
+    if (folder_make(id->dir, 0700, e) != 0 || load(id, e) != 0) {
         identity_done(id);
         return err_wrap(e, "identity");
     }
     return 0;
+}
+
+int identity_recall(struct identity *id, struct err *e)
+{
+    identity_done(id);
+    return load(id, e) == 0 ? 0 : err_wrap(e, "identity");
 }
 
 void identity_done(struct identity *id)

@@ -49,6 +49,8 @@ uint64_t identity_renewal_s(const struct identity *id);
  * identity that the server refuses.
  */
 int identity_forget(struct identity *id, struct err *e);
+/* Takes back what is on disk. */
+int identity_recall(struct identity *id, struct err *e);
 /*
  * Keeps the centre's command key when none is known yet, for agents that enrolled before there was
  * one. Refuses another key than the known one: only a new enrolment changes it.

@@ -22,6 +22,15 @@ enum {
     TOKEN_AGAIN_MS = 30000,
 };
 
+/* By the centre's clock, which dated the identity: ours may be wrong by weeks. */
+static uint64_t centre_now_s(const struct uplink *u)
+{
+    if (u->centre_ns == 0) {
+        return clock_wall_ns() / NS_PER_S;
+    }
+    return (u->centre_ns + (clock_mono_ns() - u->centre_mono_ns)) / NS_PER_S;
+}
+
 /* Of what is left after two thirds, the first fifth is for all agents of a fleet to share. */
 static bool is_due(const struct uplink *u)
 {
@@ -30,7 +39,7 @@ static bool is_due(const struct uplink *u)
     if (due_s == UINT64_MAX) {
         return false;
     }
-    return clock_wall_ns() / NS_PER_S >= due_s + (id->expires_s - due_s) * u->renew_share / 256 / 5;
+    return centre_now_s(u) >= due_s + (id->expires_s - due_s) * u->renew_share / 256 / 5;
 }
 
 static void ask(struct uplink *u)
@@ -51,7 +60,7 @@ static void ask(struct uplink *u)
     }
 }
 
-/* True when a token lies there that did not make the present identity. */
+/* True when a token lies there that did not make the present identity and was not tried yet. */
 static bool has_another_token(const struct uplink *u)
 {
     struct err e = {0};
@@ -62,7 +71,7 @@ static bool has_another_token(const struct uplink *u)
     }
     (void)creds_sha256_hex(token, strlen(token), hash);
     explicit_bzero(token, sizeof token);
-    return strcmp(hash, u->identity.token_hash) != 0;
+    return strcmp(hash, u->identity.token_hash) != 0 && strcmp(hash, u->tried_token) != 0;
 }
 
 static void begin_anew(struct uplink *u)
@@ -74,7 +83,22 @@ static void begin_anew(struct uplink *u)
     }
     log_info(NULL, "the identity is refused and there is a new token: enrolling anew");
     u->refusals = 0;
+    u->anew = true;
     talk_part(u);
+}
+
+void renew_give_back(struct uplink *u)
+{
+    struct err e = {0};
+    u->anew = u->give_back = false;
+    memcpy(u->tried_token, u->enrol.request.token_hash, sizeof u->tried_token);
+    if (identity_recall(&u->identity, &e) != 0) {
+        log_error(&e, "the identity that was given up cannot be read again");
+        return;
+    }
+    log_info(NULL, "the new token did not help: back to the identity before");
+    u->refusals = 0;
+    talk_rejoin(u);
 }
 
 void renew_tick(struct uplink *u)

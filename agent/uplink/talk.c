@@ -138,6 +138,7 @@ static void begin_enrolment(struct uplink *u)
         identity_token_split(token, u->name, &parts, &e) != 0 ||
         enrol_begin(&u->enrol, &u->identity, token, &e) != 0) {
         log_error(&e, "this agent cannot enrol; it captures and keeps what it sees");
+        u->give_back = u->anew;
         return;
     }
     (void)snprintf(subject, sizeof subject, "pk.v1.enrolled.%s", u->name);
@@ -169,6 +170,7 @@ static void take_enrolment(struct uplink *u, const void *bytes, size_t len)
     if (result < 0) {
         log_error(NULL, "enrolment refused: %s; make a new token with picketctl agent add", e.what);
         u->token_ms = now_ms(u) + TOKEN_AGAIN_MS;
+        u->give_back = u->anew;
         close_bus(u);
         return;
     }
@@ -181,6 +183,7 @@ static void take_enrolment(struct uplink *u, const void *bytes, size_t len)
         return; /* asked for again: the centre gives the same key the same rights */
     }
     log_info(NULL, "enrolled as %s", u->name);
+    u->anew = false;
     talk_rejoin(u);
 }
 
@@ -211,6 +214,8 @@ static void take_welcome(struct uplink *u, const void *bytes, size_t len, struct
         return;
     }
     u->welcomed = true;
+    u->centre_ns = w.time_ns;
+    u->centre_mono_ns = clock_mono_ns();
     u->restarted = false;
     log_info(NULL, "welcomed by the centre");
     publish_welcomed(u->publish, &w, clock_wall_ns() / NS_PER_S);
@@ -311,6 +316,7 @@ static void on_refused(struct uplink *u, const char *text)
               "the server refuses the token (%s): expired or of another centre? Make a new "
               "one with picketctl agent add",
               text);
+    u->give_back = u->anew;
 }
 
 void talk_event(enum bus_event event, const char *text, void *uplink)
@@ -359,6 +365,9 @@ static void tick_enrolment(struct uplink *u, uint64_t now)
 void talk_tick(struct uplink *u)
 {
     uint64_t now = now_ms(u);
+    if (u->give_back) {
+        renew_give_back(u);
+    }
     if (!identity_is_enrolled(&u->identity)) {
         tick_enrolment(u, now);
     } else {

@@ -42,11 +42,16 @@ struct uplink {
     uint64_t save_ms;        /* when to save what was acknowledged */
     uint64_t watch_until_ms; /* 0: nobody watches */
     uint64_t denied;
-    uint64_t renew_ms;    /* when to ask for a longer identity again */
-    char renew_nonce[40]; /* of the last question; "": none */
-    uint8_t renew_share;  /* random: not all agents of a fleet renew at one time */
-    unsigned refusals;    /* of our identity by the server, since the last connection */
-    unsigned parts;       /* inbox, publish and tick, while they live */
+    uint64_t renew_ms;       /* when to ask for a longer identity again */
+    char renew_nonce[40];    /* of the last question; "": none */
+    uint8_t renew_share;     /* random: not all agents of a fleet renew at one time */
+    unsigned refusals;       /* of our identity by the server, since the last connection */
+    bool anew;               /* the identity on disk was given up for a new token… */
+    bool give_back;          /* …which did not help */
+    char tried_token[65];    /* hash of that token */
+    uint64_t centre_ns;      /* the centre's clock when it welcomed us; 0: it did not tell */
+    uint64_t centre_mono_ns; /* our monotonic clock at that time */
+    unsigned parts;          /* inbox, publish and tick, while they live */
 };
 
 /* Connects as who we are, or with the token when we are nobody yet. */
@@ -62,6 +67,8 @@ void talk_tick(struct uplink *u);
 void talk_rejoin(struct uplink *u);
 /* The same as nobody, to enrol. */
 void talk_part(struct uplink *u);
+/* The new token did not help: the identity on disk may still be good. */
+void renew_give_back(struct uplink *u);
 /* In time before our identity expires asks for a longer one, and begins anew when it is refused. */
 void renew_tick(struct uplink *u);
 /* The answer. */

@@ -4,6 +4,7 @@
  */
 #include "aggregator/fleet/inner.h"
 #include "common/clock.h"
+#include "common/creds.h"
 
 #define LOG_MODULE "fleet"
 #include "common/log.h"
@@ -77,14 +78,14 @@ void revoke_done(struct fleet *f, const struct job *job, uint64_t now_ns)
     }
 }
 
-/* {"U…": unix second} of every revoked key; the caller frees. */
+/* Every revoked key, for the account's JWT; the caller frees. */
 static char *revocations(const struct fleet *f)
 {
     json_t *object = json_object();
     size_t at = 0;
     for (const struct key *key; (key = table_next(f->instances.keys, &at)) != NULL;) {
         if (key->revoked_s != 0) {
-            (void)json_object_set_new(object, key->nkey, json_integer((json_int_t)key->revoked_s));
+            (void)json_object_set_new(object, key->nkey, json_integer(CREDS_REVOKED_UNTIL_S));
         }
     }
     char *text = json_dumps(object, JSON_COMPACT);

@@ -1,6 +1,8 @@
 /* Each function locks the instance's row first, so that two callers come one after the other. */
 #include "aggregator/store/registry.h"
 
+#include "common/creds.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -271,10 +273,11 @@ int registry_revoke(struct pg *pg, struct revoke_job *job, struct err *e)
 
 char *registry_revocations(struct pg *pg, struct err *e)
 {
-    static const char sql[] =
-        "SELECT coalesce(json_object_agg(nkey, extract(epoch FROM revoked_at)::bigint), '{}')"
-        " FROM instance_key WHERE revoked_at IS NOT NULL";
-    struct pg_rows *rows = pg_query(pg, sql, NULL, e);
+    static const char sql[] = "SELECT coalesce(json_object_agg(nkey, $1::bigint), '{}')"
+                              " FROM instance_key WHERE revoked_at IS NOT NULL";
+    struct pg_args args = {0};
+    pg_add_i64(&args, CREDS_REVOKED_UNTIL_S);
+    struct pg_rows *rows = pg_query(pg, sql, &args, e);
     if (rows == NULL) {
         return NULL;
     }

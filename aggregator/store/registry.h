@@ -23,5 +23,5 @@ int registry_enrol(struct pg *pg, struct enrol_job *job, struct err *e);
  */
 int registry_revoke(struct pg *pg, struct revoke_job *job, struct err *e);
 
-/* The JSON object {"U…": unix seconds} of all revoked keys; the caller frees. NULL and e. */
+/* All revoked keys, for creds_account.revocations_json; the caller frees. NULL and e. */
 char *registry_revocations(struct pg *pg, struct err *e);

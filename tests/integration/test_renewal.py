@@ -36,7 +36,7 @@ def states(lab):
 def test_an_identity_is_renewed_in_time_and_nobody_notices(centre):
     lab, api = centre
     first = claims(lab)
-    before = states(lab)
+    before = wait_for(lambda: states(lab), 5, "its first state is stored")
     wait_for(lambda: claims(lab)["iat"] > first["exp"] + 1, 4 * LIFE_S, "renewed more than once")
     assert claims(lab)["sub"] == first["sub"]
     assert api.instance("pisa-1")["state"] == "up"

@@ -143,6 +143,16 @@ def test_a_revoked_agent_comes_back_with_a_new_token_alone(centre):
     api.call("DELETE", "/api/v1/instances/livorno-1")
     wait_for(lambda: api.instance("livorno-1")["state"] == "revoked", 5, "it is revoked")
     wait_for(lambda: "the server refuses this agent" in agent.text(), 15, "its log says why")
+    account = [json.loads(base64.urlsafe_b64decode((text := path.read_text().split(".")[1])
+                                                   + "=" * (-len(text) % 4)))
+               for path in (lab.dir / "centre/nats/jwt").glob("*.jwt")]
+    revoked = [row for row in (a["nats"].get("revocations", {}) for a in account)
+               if before["sub"] in row]
+    assert revoked and revoked[0][before["sub"]] > time.time() + 1000 * 24 * 3600, \
+        "an identity that was renewed meanwhile is refused as well"
+    (lab.dir / "livorno-1.token").write_text((lab.dir / "pisa-1.token").read_text())
+    wait_for(lambda: "did not help" in agent.text() or "cannot enrol" in agent.text(), 60,
+             "another agent's token is no help")
     lab.token("livorno-1", "pisa")
     wait_for(lambda: api.instance("livorno-1")["state"] == "up", 60, "it is up again")
     assert "enrolling anew" in agent.text()

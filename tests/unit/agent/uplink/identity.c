@@ -197,6 +197,10 @@ static void a_refused_identity_is_given_up_only_for_a_new_one(void **state)
     assert_string_equal(again.jwt, old);
     assert_memory_equal(again.key.public, first, sizeof first);
     identity_done(&again);
+    assert_int_equal(identity_recall(&s->id, &e), 0); /* the new token did not help */
+    assert_string_equal(s->id.jwt, old);
+    assert_memory_equal(s->id.key.public, first, sizeof first);
+    assert_int_equal(identity_forget(&s->id, &e), 0);
     mint("rome", &s->id.key, jwt, sizeof jwt);
     assert_int_equal(identity_enrol(&s->id, jwt, "", HASH, &e), 0);
     assert_int_equal(identity_open(&again, s->dir, "rome", &e), 0);
