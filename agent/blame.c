@@ -2,7 +2,40 @@
 
 #include "common/clock.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 #define WITHIN_NS (600ull * NS_PER_S)
+
+uint32_t blame_crumb(const uint32_t *crumbs, const bool *marked, size_t count)
+{
+    uint32_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (crumbs[i] == 0 || (marked != NULL && !marked[i])) {
+            continue;
+        }
+        if (found != 0) {
+            return 0;
+        }
+        found = crumbs[i];
+    }
+    return found;
+}
+
+bool blame_is_crash(int status)
+{
+    if (!WIFSIGNALED(status)) {
+        return false;
+    }
+    switch (WTERMSIG(status)) {
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGABRT:
+    case SIGFPE:
+    case SIGILL: return true;
+    default: return false;
+    }
+}
 
 bool blame_note(struct blame *b, uint32_t breadcrumb, uint64_t now_ns)
 {

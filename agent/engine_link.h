@@ -96,7 +96,7 @@ struct engine_lane {
 struct engine_health {
     _Atomic uint32_t generation;         /* counts starts of the engine; 0 before the first */
     _Atomic int32_t last_exit;           /* wait status of the last engine that ended */
-    _Atomic uint32_t last_breadcrumb;    /* what it had in hand */
+    _Atomic uint32_t last_breadcrumb;    /* what it surely died of; 0: not known (blame.h) */
     _Atomic uint32_t switched_off;       /* that and the same before: its dissector is off now */
     _Atomic uint64_t died_mono_ns;       /* when it was seen to end */
     _Atomic uint32_t control_generation; /* counts starts of control */

@@ -45,9 +45,10 @@ struct parent {
     int signals; /* signalfd */
     bool stopping;
     uint64_t progress[ENGINE_MAX_WORKERS];
-    bool stands[ENGINE_MAX_WORKERS]; /* did not move between the last two looks */
-    uint64_t moved_ns;               /* when all workers were last seen to move */
-    uint64_t turn_ns;                /* when we last looked ourselves */
+    uint64_t moved_ns; /* when all workers were last seen to move */
+    uint64_t turn_ns;  /* when we last looked ourselves */
+    bool hung;         /* this engine stood still, and we killed it… */
+    uint32_t hung_in;  /* …with this in hand */
     struct turns control_turns;
     struct notify notify;
     bool ready;  /* said so */
@@ -79,6 +80,7 @@ static void start_engine(struct parent *p, uint64_t now_ns)
     struct engine_health *health = p->link.health;
     engine_link_reset(&p->link);
     memset(p->progress, 0, sizeof p->progress);
+    p->hung = false;
     p->moved_ns = now_ns;
     p->looked_ns = now_ns;
     atomic_fetch_add(&health->generation, 1); /* read by control */
@@ -94,17 +96,23 @@ static void start_control(struct parent *p, uint64_t now_ns)
     atomic_store(&health->control_pid, p->control.pid);
 }
 
-/* The dissector that a dead engine had in hand, if any; rather that of a worker that stood. */
-static uint32_t breadcrumb_of(const struct parent *p)
+/* The dissector that these workers have or had in hand; see blame.h. */
+static uint32_t breadcrumb_of(const struct parent *p, const bool *marked)
 {
-    uint32_t found = 0;
+    uint32_t crumbs[ENGINE_MAX_WORKERS];
     for (unsigned i = 0; i < p->link.workers; i++) {
-        uint32_t crumb = atomic_load(&p->link.lanes[i].stats->breadcrumb);
-        if (crumb != 0 && (found == 0 || p->stands[i])) {
-            found = crumb;
-        }
+        crumbs[i] = atomic_load(&p->link.lanes[i].stats->breadcrumb);
     }
-    return found;
+    return blame_crumb(crumbs, marked, p->link.workers);
+}
+
+/* What an engine that ended so is to be blamed on; 0: nothing. */
+static uint32_t cause_of(const struct parent *p, int status)
+{
+    if (p->hung) {
+        return p->hung_in;
+    }
+    return blame_is_crash(status) ? breadcrumb_of(p, NULL) : 0;
 }
 
 /* Until the agent starts anew or its settings are read again. */
@@ -124,7 +132,7 @@ static void switch_off(struct parent *p, uint32_t breadcrumb)
 static void note_engine_end(struct parent *p, int status, uint64_t now_ns)
 {
     struct engine_health *health = p->link.health;
-    uint32_t breadcrumb = breadcrumb_of(p);
+    uint32_t breadcrumb = cause_of(p, status);
     atomic_store(&health->last_exit, status);
     atomic_store(&health->last_breadcrumb, breadcrumb);
     atomic_store(&health->switched_off, 0);
@@ -165,16 +173,19 @@ static void reap(struct parent *p, uint64_t now_ns)
 static void watch_engine(struct parent *p, bool slept, uint64_t now_ns)
 {
     bool moved = true;
+    bool stands[ENGINE_MAX_WORKERS];
     for (unsigned i = 0; i < p->link.workers; i++) {
         uint64_t progress = atomic_load(&p->link.lanes[i].stats->progress);
-        p->stands[i] = progress == p->progress[i];
-        moved = moved && !p->stands[i];
+        stands[i] = progress == p->progress[i];
+        moved = moved && !stands[i];
         p->progress[i] = progress;
     }
     if (moved || slept || p->engine.pid == 0) {
         p->moved_ns = now_ns;
     } else if (now_ns - p->moved_ns >= HUNG_NS) {
         log_error(NULL, "engine stands still for 10 s and is killed");
+        p->hung = true;
+        p->hung_in = breadcrumb_of(p, stands);
         atomic_fetch_add(&p->link.health->hung, 1);
         child_signal(&p->engine, SIGKILL);
         p->moved_ns = now_ns;

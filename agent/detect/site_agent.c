@@ -71,7 +71,7 @@ static void engine_crashed(const struct agent_sample *now, const struct finding_
     (void)snprintf(f.detail, sizeof f.detail, "engine restarted: %s%s%s%s%s", how,
                    now->engine_in_hand[0] != '\0' ? "; dissector at work: " : "",
                    now->engine_in_hand,
-                   now->engine_in_hand[0] != '\0' ? "" : "; outside any dissector",
+                   now->engine_in_hand[0] != '\0' ? "" : "; no dissector is known to be at fault",
                    now->engine_switched_off ? ", for the second time: it is switched off" : "");
     finding_put(out, &f);
 }

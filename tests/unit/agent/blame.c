@@ -9,6 +9,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static uint64_t second(uint64_t n)
 {
@@ -54,6 +57,51 @@ static void many_suspects_push_out_the_oldest(void **state)
     assert_false(blame_note(&b, 2, second(101)));
 }
 
+static void of_several_workers_none_is_blamed_without_a_mark(void **state)
+{
+    (void)state;
+    const uint32_t one[] = {0, 92, 0};
+    const uint32_t two[] = {6, 92, 0};
+    const bool second_stands[] = {false, true, false};
+    const bool both_stand[] = {true, true, false};
+    const bool third_stands[] = {false, false, true};
+    assert_int_equal(blame_crumb(one, NULL, 3), 92);
+    assert_int_equal(blame_crumb(two, NULL, 3), 0);
+    assert_int_equal(blame_crumb(two, second_stands, 3), 92);
+    assert_int_equal(blame_crumb(two, both_stand, 3), 0);
+    assert_int_equal(blame_crumb(two, third_stands, 3), 0);
+}
+
+/* The wait status of a child that this signal has ended; 0: it ends by itself, with status 1. */
+static int status_by(int number)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        const struct sigaction plain = {.sa_handler = SIG_DFL};
+        (void)sigaction(number, &plain, NULL); /* sanitizers catch some */
+        if (number != 0) {
+            (void)kill(getpid(), number);
+        }
+        _exit(1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static void only_faults_and_aborts_are_crashes(void **state)
+{
+    (void)state;
+    const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) {
+        assert_true(blame_is_crash(status_by(crashes[i])));
+    }
+    assert_false(blame_is_crash(status_by(SIGKILL))); /* of the kernel without memory, or people */
+    assert_false(blame_is_crash(status_by(SIGTERM)));
+    assert_false(blame_is_crash(status_by(0)));
+    assert_false(blame_is_crash(0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -61,6 +109,8 @@ int main(void)
         cmocka_unit_test(deaths_far_apart_are_no_pattern),
         cmocka_unit_test(deaths_outside_any_dissector_blame_none),
         cmocka_unit_test(many_suspects_push_out_the_oldest),
+        cmocka_unit_test(of_several_workers_none_is_blamed_without_a_mark),
+        cmocka_unit_test(only_faults_and_aborts_are_crashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
