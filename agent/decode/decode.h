@@ -39,7 +39,13 @@ enum decode_result decode_link(int link_type, struct reader *r, struct packet *p
 enum decode_result decode_ethernet(struct reader *r, struct packet *p, uint16_t *ethertype);
 /* What stands behind an EtherType: tags, labels and PPPoE are passed, up to IP's own. */
 enum decode_result decode_ethertype(struct reader *r, struct packet *p, uint16_t *ethertype);
-enum decode_result decode_mpls(struct reader *r, struct packet *p, uint16_t *ethertype);
+/* Those of which decode_ethertype knows the way on, or that are IP's own. */
+bool decode_knows_ethertype(uint16_t ethertype);
+/* Carried: in a frame that is in a pseudowire already; one more is DECODE_DEEP. */
+enum decode_result decode_mpls(struct reader *r, struct packet *p, uint16_t *ethertype,
+                               bool carried);
+/* The Ethernet frame in a pseudowire. */
+enum decode_result decode_carried(struct reader *r, struct packet *p, uint16_t *ethertype);
 enum decode_result decode_ppp(struct reader *r, uint16_t *ethertype);
 enum decode_result decode_wlan(struct reader *r, struct packet *p, uint16_t *ethertype);
 enum decode_result decode_radiotap(struct reader *r, struct packet *p, uint16_t *ethertype);

@@ -111,8 +111,15 @@ static enum decode_result pass_pppoe(struct reader *r, struct packet *p, uint16_
     return head == PPPOE_SESSION ? decode_ppp(r, ethertype) : DECODE_NOT_IP;
 }
 
+bool decode_knows_ethertype(uint16_t ethertype)
+{
+    return ethertype == ETHERTYPE_IPV4 || ethertype == ETHERTYPE_IPV6 ||
+           ethertype == ETHERTYPE_PPPOE || is_vlan_tag(ethertype) || is_mpls(ethertype);
+}
+
 /* Keeps the outermost VLAN id, which tells the customer's or trunk's network. */
-enum decode_result decode_ethertype(struct reader *r, struct packet *p, uint16_t *ethertype)
+static enum decode_result pass_ethertype(struct reader *r, struct packet *p, uint16_t *ethertype,
+                                         bool carried)
 {
     for (unsigned tags = 0; is_vlan_tag(*ethertype); tags++) {
         if (tags == MAX_VLAN_TAGS) {
@@ -128,7 +135,7 @@ enum decode_result decode_ethertype(struct reader *r, struct packet *p, uint16_t
         return DECODE_SHORT;
     }
     if (is_mpls(*ethertype)) {
-        return decode_mpls(r, p, ethertype);
+        return decode_mpls(r, p, ethertype, carried);
     }
     if (*ethertype == ETHERTYPE_PPPOE) {
         return pass_pppoe(r, p, ethertype);
@@ -137,12 +144,28 @@ enum decode_result decode_ethertype(struct reader *r, struct packet *p, uint16_t
     return ip ? DECODE_OK : DECODE_NOT_IP;
 }
 
-enum decode_result decode_ethernet(struct reader *r, struct packet *p, uint16_t *ethertype)
+enum decode_result decode_ethertype(struct reader *r, struct packet *p, uint16_t *ethertype)
+{
+    return pass_ethertype(r, p, ethertype, false);
+}
+
+static enum decode_result pass_ethernet(struct reader *r, struct packet *p, uint16_t *ethertype,
+                                        bool carried)
 {
     read_mac(r, &p->dst_mac);
     read_mac(r, &p->src_mac);
     *ethertype = reader_be16(r);
-    return decode_ethertype(r, p, ethertype);
+    return pass_ethertype(r, p, ethertype, carried);
+}
+
+enum decode_result decode_ethernet(struct reader *r, struct packet *p, uint16_t *ethertype)
+{
+    return pass_ethernet(r, p, ethertype, false);
+}
+
+enum decode_result decode_carried(struct reader *r, struct packet *p, uint16_t *ethertype)
+{
+    return pass_ethernet(r, p, ethertype, true);
 }
 
 /* The address of a cooked header is the sender's; only Ethernet-like ones are of use. */

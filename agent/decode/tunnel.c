@@ -128,7 +128,7 @@ static enum decode_result pass_inner_link(struct reader *r, enum inner_form form
     case INNER_IP: return decode_version(r, &ethertype);
     case INNER_ETHERNET: return decode_ethernet(r, p, &ethertype);
     case INNER_PPP: return decode_ppp(r, &ethertype);
-    case INNER_MPLS: return decode_mpls(r, p, &ethertype);
+    case INNER_MPLS: return decode_mpls(r, p, &ethertype, false);
     case INNER_WLAN: return decode_wlan(r, p, &ethertype);
     }
     return DECODE_LINK;

@@ -106,6 +106,55 @@ static void a_label_stack_without_end_is_too_deep(void **state)
     assert_int_equal(decode(ETHERNET, &f, &p), DECODE_DEEP);
 }
 
+static void put_label(struct frame *f)
+{
+    frame_be16(f, 1);
+    frame_be16(f, 0x01ff); /* label 16, at the bottom of the stack */
+}
+
+/* Each could be read with and without a control word: to try both ways doubles the work each. */
+static void pseudowires_in_each_other_are_too_deep(void **state)
+{
+    (void)state;
+    enum { LEVELS = 60 };
+    struct frame f = {0};
+    struct packet p;
+    frame_ethernet(&f, MPLS);
+    for (unsigned i = 0; i < LEVELS; i++) {
+        put_label(&f);
+        frame_fill(&f, 0, 12);
+        frame_be16(&f, MPLS);
+        frame_be16(&f, 0);
+        frame_be16(&f, MPLS);
+    }
+    assert_int_equal(decode(ETHERNET, &f, &p), DECODE_DEEP);
+}
+
+/* What stands behind a VLAN tag looks as if a control word had moved the frame. */
+static void a_frame_in_a_pseudowire_is_read_once(void **state)
+{
+    (void)state;
+    for (unsigned control = 0; control < 2; control++) {
+        struct frame f = {0};
+        struct packet p;
+        frame_ethernet(&f, MPLS);
+        put_label(&f);
+        if (control) {
+            frame_be32(&f, 1);
+        }
+        frame_ethernet(&f, VLAN);
+        frame_be16(&f, 77);
+        frame_be16(&f, MPLS); /* labels in it are no second pseudowire */
+        put_label(&f);
+        frame_ipv4(&f, PROTO_UDP, 8, 0);
+        frame_udp(&f, 53, 54, 0);
+        assert_int_equal(decode(ETHERNET, &f, &p), DECODE_OK);
+        assert_int_equal(p.ends.vlan, 77);
+        assert_int_equal(p.ends.dst_port, 54);
+        assert_memory_equal(p.dst_mac.bytes, f.bytes, sizeof p.dst_mac.bytes);
+    }
+}
+
 static void ppp_is_read_with_and_without_its_address(void **state)
 {
     (void)state;
@@ -468,6 +517,8 @@ int main(void)
         cmocka_unit_test(padding_behind_the_ip_length_is_not_payload),
         cmocka_unit_test(the_outermost_of_two_vlan_tags_counts),
         cmocka_unit_test(ip_behind_mpls_labels_is_found),
+        cmocka_unit_test(pseudowires_in_each_other_are_too_deep),
+        cmocka_unit_test(a_frame_in_a_pseudowire_is_read_once),
         cmocka_unit_test(a_label_stack_without_end_is_too_deep),
         cmocka_unit_test(ppp_is_read_with_and_without_its_address),
         cmocka_unit_test(cisco_hdlc_carries_the_types_of_ethernet),
