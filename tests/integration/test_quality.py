@@ -173,13 +173,17 @@ def test_a_clean_line_is_as_good_as_its_round_trip(site):
 def test_a_name_is_judged_by_how_long_its_answer_takes(site):
     _, api, line = site
     line.expect()
-    subprocess.run(["dig", "+short", "+tries=1", f"@{line.far}", "www.example.test"], check=True,
-                   stdout=subprocess.DEVNULL)
-    row = wait_for(lambda: last_flow(api, server_port=53), 5, "the DNS flow")
+    for _ in range(5):  # flows of one question each: a busy machine may hold one of them up
+        subprocess.run(["dig", "+short", "+tries=1", f"@{line.far}", "www.example.test"],
+                       check=True, stdout=subprocess.DEVNULL)
+    rows = wait_for(lambda: (lambda found: found if len(found) == 5 else None)(
+        [row for row in api.get("/instances/pisa-1/query?op=flows&limit=1000")["rows"]
+         if row["server_port"] == 53 and "dns_answer_us" in row]), 5, "the DNS flows")
+    row = sorted(rows, key=lambda row: row["dns_answer_us"])[2]
     did = line.tell()
     assert row["dns_answer_us"] == pytest.approx(did["rtt_us"], rel=0.05)
     assert row["quality"]["c2s"]["score"] == pytest.approx(
-        worth("dns", "dns_answer", did["rtt_us"]), abs=2)
+        worth("dns", "dns_answer", row["dns_answer_us"]), abs=2)
 
 
 def test_flows_are_filtered_by_their_label(site):
@@ -193,14 +197,18 @@ def test_flows_are_filtered_by_their_label(site):
 
 def test_the_store_says_the_same_when_the_agent_is_away(site):
     lab, api, _ = site
-    live = {row["flow_id"]: row for row in
-            api.get("/instances/pisa-1/query?op=flows&quality=fair&limit=100")["rows"]}
-    wait_for(lambda: lab.sql("SELECT count(*) FROM flow WHERE least(score_c2s, score_s2c) < 60")
-             [0][0] >= len(live), 15, "the flows are stored", step=0.5)
+    def transfers(answer):  # over: a flow that goes on is stored later
+        return {row["flow_id"]: row for row in answer["rows"] if row["server_port"] == PORT}
+
+    live = transfers(api.get("/instances/pisa-1/query?op=flows&quality=fair&limit=100"))
+    assert len(live) >= 2
+    wait_for(lambda: lab.sql("SELECT count(*) FROM flow WHERE server_port = %s AND"
+                             " least(score_c2s, score_s2c) < 60", PORT)[0][0] >= len(live), 15,
+             "the flows are stored", step=0.5)
     lab.agents["pisa-1"].stop()
     answer = wait_for(lambda: (lambda a: a if not a["live"] else None)(
         api.get("/instances/pisa-1/query?op=flows&quality=fair&limit=100")), 10, "a stored answer")
-    stored = {row["flow_id"]: row for row in answer["rows"]}
+    stored = transfers(answer)
     assert set(stored) == set(live)
     for flow_id, row in stored.items():
         assert row["quality"] == live[flow_id]["quality"]
