@@ -39,9 +39,8 @@ static const char place_sql[] =
     " ('epoch'::timestamptz + $6::bigint * interval '1 us', $7::bigint))"
     " ORDER BY a.last_at DESC, a.id DESC LIMIT $8::bigint";
 
-static const struct http_fault fault_unknown_alert = {
-    404, "not_found", "There is no such alert.", "id",
-    "It may be older than alerts are kept; look for it in the list."};
+static const struct http_fault fault_unknown_alert = {404, "not_found", "There is no such alert.",
+                                                      "id", "Look for it in the list of alerts."};
 
 struct filter {
     const char *states, *instance, *site, *search;
