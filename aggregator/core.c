@@ -303,10 +303,11 @@ static int core_start(struct core *core, struct err *e)
 static void watch_certificates(struct core *core)
 {
     const struct settings *s = core->settings;
+    static const char *const ours[] = {"ca", "server", "postgres"}; /* the last with compose */
     char path[EXPIRY_PATH_SIZE];
     core->expiry = (struct expiry){.submit = submit_job, .arg = core};
-    for (int i = 0; i < 2; i++) {
-        int len = snprintf(path, sizeof path, "%s/%s.pem", s->dir, i == 0 ? "ca" : "server");
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+        int len = snprintf(path, sizeof path, "%s/%s.pem", s->dir, ours[i]);
         expiry_add(&core->expiry, len < (int)sizeof path ? path : NULL);
     }
     expiry_add(&core->expiry, s->nats_ca);

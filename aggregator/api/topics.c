@@ -287,8 +287,8 @@ static void take_loaded(struct web *web, void *arg)
     for (unsigned i = 0; i < loaded->count; i++) {
         const struct alert_view *view = &loaded->items[i];
         recent_put(&live->recent, view, false);
-        if (view->instance[0] == '\0' && view->state == ALERT_STATE_ENGAGED) {
-            mirror_own_alert(&web->mirror, view->id, true);
+        if (view->instance[0] == '\0') {
+            mirror_own_alert(&web->mirror, view->id, view->state == ALERT_STATE_ENGAGED);
         }
     }
     free(loaded->items);

@@ -151,6 +151,7 @@ static void on_job(struct fleet *f, const struct job *job, uint64_t now_ns)
     case JOB_STATE:
     case JOB_SEEN:
     case JOB_ALERT:
+    case JOB_ALERTS_KEEP:
     case JOB_HITS:
     case JOB_CONFIG_NOTE: break;
     }

@@ -42,6 +42,7 @@ void job_free(struct job *job)
     case JOB_ENROL:
     case JOB_REVOKE:
     case JOB_ALERT:
+    case JOB_ALERTS_KEEP:
     case JOB_HITS:
     case JOB_CONFIG_NOTE: break;
     }

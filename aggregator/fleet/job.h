@@ -152,6 +152,14 @@ struct alert_job {
     struct wire_alert alert;
 };
 
+/* Releases what is engaged of a kind about the centre itself, but for those of these keys. */
+enum { KEEP_KEYS_MAX = 8 };
+struct keep_job {
+    uint16_t kind; /* enum alert_kind */
+    unsigned count;
+    char keys[KEEP_KEYS_MAX][ALERT_KEY_SIZE];
+};
+
 enum job_kind {
     JOB_LOAD = 1,
     JOB_HELLO,
@@ -161,6 +169,7 @@ enum job_kind {
     JOB_INVITE,
     JOB_REVOKE,
     JOB_ALERT,
+    JOB_ALERTS_KEEP,
     JOB_CONFIG,
     JOB_CONFIG_NOTE,
     JOB_HITS,
@@ -179,6 +188,7 @@ struct job {
         struct invite_job invite;
         struct revoke_job revoke;
         struct alert_job alert;
+        struct keep_job keep;
         struct config_job config;
         struct config_note_job config_note;
         struct hits_job hits;

@@ -212,3 +212,28 @@ int alerts_apply(struct pg *pg, const struct alert_origin *origin, const struct 
     pg_rows_free(rows);
     return result;
 }
+
+int alerts_keep(struct pg *pg, const struct keep_job *keep, bool *changed, struct err *e)
+{
+    static const char sql[] =
+        "WITH row AS (UPDATE alert SET state = 'released', released_at = now(),"
+        " last_at = greatest(last_at, now()) WHERE coalesce(instance_id, 0) = 0"
+        " AND kind = $1::smallint AND state = 'engaged' AND epoch IS NULL"
+        " AND key <> ALL (string_to_array($2, E'\\n')) RETURNING *)" ENDED_SQL "SELECT id FROM row";
+    char keys[KEEP_KEYS_MAX * ALERT_KEY_SIZE] = "";
+    size_t len = 0;
+    for (unsigned i = 0; i < keep->count && i < KEEP_KEYS_MAX; i++) {
+        len += (size_t)snprintf(keys + len, sizeof keys - len, "%s%s", i > 0 ? "\n" : "",
+                                keep->keys[i]); /* fits: each with its end */
+    }
+    struct pg_args args = {0};
+    pg_add_i64(&args, keep->kind);
+    pg_add_text(&args, keys);
+    struct pg_rows *rows = pg_query(pg, sql, &args, e);
+    if (rows == NULL) {
+        return -1;
+    }
+    *changed = pg_rows_count(rows) > 0;
+    pg_rows_free(rows);
+    return 0;
+}

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "aggregator/fleet/fleet_view.h"
+#include "aggregator/fleet/job.h"
 #include "aggregator/store/pg.h"
 #include "common/wire/alerts.h"
 
@@ -21,3 +22,6 @@ struct alert_origin {
  */
 int alerts_apply(struct pg *pg, const struct alert_origin *origin, const struct wire_alert *alert,
                  struct alert_view *view, struct err *e);
+
+/* Releases the centre's own that are of the kind and have none of the keys. *changed: some were. */
+int alerts_keep(struct pg *pg, const struct keep_job *keep, bool *changed, struct err *e);

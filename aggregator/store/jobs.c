@@ -21,6 +21,16 @@ static int raise_alert(struct pg *pg, struct job *job, struct tell *tell)
     return 0;
 }
 
+static int keep_alerts(struct pg *pg, struct job *job, struct tell *tell)
+{
+    bool changed = false;
+    if (alerts_keep(pg, &job->as.keep, &changed, &job->e) != 0) {
+        return -1;
+    }
+    tell->missed = tell->missed || changed;
+    return 0;
+}
+
 static int make_config(struct pg *pg, struct job *job, const struct store_options *options)
 {
     struct config_maker maker = {.unseal = options->unseal, .arg = options->arg};
@@ -42,6 +52,7 @@ int jobs_run(struct pg *pg, struct job *job, const struct store_options *options
     case JOB_INVITE: return registry_invite(pg, &job->as.invite, &job->e);
     case JOB_REVOKE: return registry_revoke(pg, &job->as.revoke, &job->e);
     case JOB_ALERT: return raise_alert(pg, job, tell);
+    case JOB_ALERTS_KEEP: return keep_alerts(pg, job, tell);
     case JOB_CONFIG: return make_config(pg, job, options);
     case JOB_HITS: return config_count(pg, &job->as.hits, &job->e);
     case JOB_CONFIG_NOTE: return config_note(pg, &job->as.config_note, &job->e);

@@ -87,6 +87,33 @@ def test_a_renewed_certificate_keeps_its_names(centre):
     assert "localhost 127.0.0.1" in listed and " 82" in listed and " days" in listed
 
 
+def expiries(api):
+    return {alert["detail"].split(": ")[0]: alert["detail"] for alert in api.get("/alerts?state=engaged&limit=500")["items"]
+            if alert["name"] == "fleet_license_or_token_expiry"}
+
+
+def test_a_database_s_certificate_is_watched_and_one_that_went_is_not(centre):
+    lab, api = centre
+    watched = lab.dir / "centre/postgres.pem"
+    lab.aggregator.stop()
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "10", "-subj", "/CN=postgres",
+                    "-addext", "subjectAltName=DNS:postgres", "-keyout", os.devnull,
+                    "-out", watched], check=True, capture_output=True)
+    lab.sql("INSERT INTO alert (kind, entity, entity_id, key, state, score, first_at, last_at,"
+            " detail) VALUES (355, 6, 'centre', 'server.pem', 'engaged', 50, now(), now(), 'old: ')"
+            " RETURNING id")
+    lab.aggregator.start()
+    wait_for(lambda: lab.ready(api), 20, "the aggregator answers")
+    wait_for(lambda: list(expiries(api)) == [str(watched)], 10, "one begins, the other ends")
+    assert "ends in 9 days" in expiries(api)[str(watched)]
+    watched.unlink()
+    lab.aggregator.stop()
+    lab.aggregator.start()
+    wait_for(lambda: lab.ready(api), 20, "the aggregator answers")
+    wait_for(lambda: expiries(api) == {}, 10, "a file that went has no alert")
+
+
 @pytest.mark.parametrize("program, settings, fault", [
     (AGENT, {"PICKET_NAME": "a", "PICKET_NATS_URLS": "nats://192.0.2.1:4222"}, "nats.urls"),
     (AGGREGATOR, {"PICKET_NATS_URLS": "nats://192.0.2.1:4222"}, "nats.urls"),
