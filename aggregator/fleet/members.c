@@ -332,7 +332,9 @@ void members_added(struct fleet *f, const struct job *job, uint64_t now_ns)
         tell_added(f, invite->reply, name, away ? "database_away" : "internal",
                    away ? "the database is away" : "the database refused it", "");
     } else if (invite->exists) {
-        tell_added(f, invite->reply, name, "exists", "an agent of this name is enrolled already",
+        tell_added(f, invite->reply, name, "exists",
+                   "an agent of this name is enrolled already; for a further token of it use "
+                   "picketctl agent add, or revoke it first",
                    "");
     } else {
         tell_added(f, invite->reply, name, "", "", invite->token);
