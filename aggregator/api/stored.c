@@ -103,9 +103,9 @@ struct pg_rows *stored_run_sorted(const struct query *q, struct pg *pg,
 {
     char text[SQL_SIZE];
     int len =
-        snprintf(text, sizeof text, "%s%s%s%s ORDER BY %s %s LIMIT %u OFFSET %u", sorted->with[0],
-                 sorted->with[1], sorted->with[2], sorted->select,
-                 order_of(sorted->columns, q->sort), q->desc ? "DESC" : "ASC", q->limit, q->cursor);
+        snprintf(text, sizeof text, "%s%s%s ORDER BY %s %s LIMIT %u OFFSET %u%s", sorted->parts[0],
+                 sorted->parts[1], sorted->parts[2], order_of(sorted->columns, q->sort),
+                 q->desc ? "DESC" : "ASC", q->limit, q->cursor, sorted->end);
     if (len < 0 || len >= (int)sizeof text) {
         (void)err_set(e, ERR_ARG, "the statement is too long");
         return NULL;
@@ -137,7 +137,7 @@ static json_t *shape_host(const struct pg_rows *r, unsigned i)
 
 static int find_hosts(const struct stored *s, struct pg *pg, struct found *found, struct err *e)
 {
-    static const struct stored_sorted by = {{"", "", ""}, hosts_sql, host_columns};
+    static const struct stored_sorted by = {{hosts_sql, "", ""}, "", host_columns};
     struct pg_args args = stored_window(s);
     stored_add_number(&args, s->query.filter.vlan != 0, s->query.filter.vlan);
     struct pg_rows *rows = stored_run_sorted(&s->query, pg, &by, &args, e);

@@ -21,16 +21,19 @@
  * $15 a fingerprint or Community ID; NULL: not asked for. The status and the score that are asked
  * for are the flow's, not a record's.
  *
- *   r      the records of the window
- *   sums   what adds up; scores are means weighted by the segments that they judge
- *   last   what the newest record knows best
- *   c2s    the worst record of a direction tells its reason
+ *   r      the records of the window, each also whole
+ *   flows  one row a flow, in one pass without a join: the planner knows nothing of the size of
+ * such tables and would join them row by row. There
+ *          - sums are of what adds up; scores are means weighted by the segments that they judge;
+ *          - reason_* is of the worst record of that direction: the least of (worst, seq, …);
+ *          - last and last_media are the records that know best: the newest, and the newest with
+ * RTP page   the rows that were asked for: only of these are the many columns of last taken apart
  */
 static const char flow_sums[] =
     "WITH r AS ("
-    " SELECT *, greatest(segments_c2s, rtp_packets_c2s, 1) AS weight_c2s,"
+    " SELECT f AS record, f.*, greatest(segments_c2s, rtp_packets_c2s, 1) AS weight_c2s,"
     " greatest(segments_s2c, rtp_packets_s2c, 1) AS weight_s2c"
-    " FROM flow"
+    " FROM flow f"
     " WHERE instance_id = $1::int AND last_at >= $2::timestamptz AND last_at < $3::timestamptz"
     " AND ($4::text IS NULL OR host(client) = $4 OR host(server) = $4"
     "      OR host ILIKE '%' || $4 || '%')"
@@ -44,8 +47,13 @@ static const char flow_sums[] =
     " AND ($15::text IS NULL OR $15 IN (community_id, ja4, tcp_print, tcp_print_2025,"
     "  encode(ja3, 'hex'), encode(ja3s, 'hex'), encode(hassh, 'hex'),"
     "  encode(hassh_server, 'hex')))"
-    "), sums AS ("
+    "), flows AS ("
     " SELECT epoch, flow_id,"
+    " (array_agg(record ORDER BY last_at DESC, seq DESC))[1] AS last,"
+    " min(ARRAY[worst_c2s, seq, reason_c2s, blame_c2s, reason_value_c2s, reason_of_c2s])"
+    "  FILTER (WHERE score_c2s IS NOT NULL) AS reason_c2s,"
+    " min(ARRAY[worst_s2c, seq, reason_s2c, blame_s2c, reason_value_s2c, reason_of_s2c])"
+    "  FILTER (WHERE score_s2c IS NOT NULL) AS reason_s2c,"
     " (extract(epoch FROM min(first_at)) * 1000)::bigint AS first_ms,"
     " (extract(epoch FROM max(last_at)) * 1000)::bigint AS last_ms,"
     " sum(bytes_c2s)::bigint AS bytes_c2s,"
@@ -96,55 +104,34 @@ static const char flow_sums[] =
     " sum(dns_unanswered)::bigint AS dns_unanswered,"
     " (sum(dns_answer_us::bigint * dns_questions)"
     "  / nullif(sum(dns_questions) FILTER (WHERE dns_answer_us IS NOT NULL), 0))::bigint"
-    "  AS dns_answer"
-    " FROM r GROUP BY epoch, flow_id"
-    ")";
-static const char flow_ends[] =
-    ", last AS ("
-    " SELECT DISTINCT ON (epoch, flow_id) epoch, flow_id, client, client_port, server,"
-    " server_port, vlan, protocol_l4, protocol, app, category, host, info, status, source,"
-    " quality_class, quality_profile, host(exporter) AS exporter, input_if, output_if, sampling,"
-    " tunnel, tunnel_id, client_country, client_asn, client_as, server_country, server_asn,"
-    " server_as,"
-    " community_id, ja4, encode(ja3, 'hex') AS ja3, encode(ja3s, 'hex') AS ja3s,"
-    " encode(hassh, 'hex') AS hassh, encode(hassh_server, 'hex') AS hassh_server, user_agent,"
-    " tcp_print, tcp_print_2025, tcp_hops"
-    " FROM r ORDER BY epoch, flow_id, last_at DESC, seq DESC"
-    ")";
+    "  AS dns_answer,";
 static const char flows_select[] =
-    ", c2s AS ("
-    " SELECT DISTINCT ON (epoch, flow_id) epoch, flow_id, worst_c2s AS worst,"
-    " reason_c2s AS reason, blame_c2s AS blame, reason_value_c2s AS value, reason_of_c2s AS of"
-    " FROM r WHERE score_c2s IS NOT NULL ORDER BY epoch, flow_id, worst_c2s, seq"
-    "), s2c AS ("
-    " SELECT DISTINCT ON (epoch, flow_id) epoch, flow_id, worst_s2c AS worst,"
-    " reason_s2c AS reason, blame_s2c AS blame, reason_value_s2c AS value, reason_of_s2c AS of"
-    " FROM r WHERE score_s2c IS NOT NULL ORDER BY epoch, flow_id, worst_s2c, seq"
+    " FROM r GROUP BY epoch, flow_id"
     ")"
-    " SELECT flow_id, first_ms, last_ms, host(client), client_port, host(server), server_port,"
-    " vlan, protocol_l4, protocol, app, category, host, info, status, source,"
+    " SELECT flow_id, first_ms, last_ms, host((last).client), (last).client_port,"
+    " host((last).server), (last).server_port, (last).vlan, (last).protocol_l4, (last).protocol,"
+    " (last).app, (last).category, (last).host, (last).info, (last).status, (last).source,"
     " bytes_c2s, bytes_s2c, packets_c2s, packets_s2c,"
     " retransmitted_c2s, retransmitted_s2c, out_of_order_c2s, out_of_order_s2c,"
     " flags_c2s, flags_s2c, handshake_client, handshake_server, risks,"
-    " quality_class, quality_profile,"
-    " score_c2s, c2s.worst, c2s.reason, c2s.blame, confidence_c2s, c2s.value, c2s.of, unjudged_c2s,"
-    " score_s2c, s2c.worst, s2c.reason, s2c.blame, confidence_s2c, s2c.value, s2c.of, unjudged_s2c,"
+    " (last).quality_class, (last).quality_profile,"
+    " score_c2s, reason_c2s[1], reason_c2s[3], reason_c2s[4], confidence_c2s,"
+    " reason_c2s[5], reason_c2s[6], unjudged_c2s,"
+    " score_s2c, reason_s2c[1], reason_s2c[3], reason_s2c[4], confidence_s2c,"
+    " reason_s2c[5], reason_s2c[6], unjudged_s2c,"
     " segments_c2s, lost_before_c2s, needless_c2s, duplicated_c2s, zero_window_ms_c2s,"
     " segments_s2c, lost_before_s2c, needless_s2c, duplicated_s2c, zero_window_ms_s2c,"
     " rtt_client, rtt_client_min, rtt_client_var, rtt_client_samples,"
     " rtt_server, rtt_server_min, rtt_server_var, rtt_server_samples,"
     " dns_questions, dns_failed, dns_unanswered, dns_answer,"
-    " exporter, input_if, output_if, sampling, tunnel, tunnel_id, client_country, client_asn,"
-    " client_as, server_country, server_asn, server_as, community_id,"
-    " ja4, ja3, ja3s, hassh, hassh_server, user_agent, tcp_print, tcp_print_2025, tcp_hops," STORED_MEDIA_SQL
-    ", count(*) OVER ()"
-    " FROM sums"
-    " JOIN last USING (epoch, flow_id)"
-    " LEFT JOIN c2s USING (epoch, flow_id)"
-    " LEFT JOIN s2c USING (epoch, flow_id)"
-    " LEFT JOIN media_sums USING (epoch, flow_id)"
-    " LEFT JOIN media_last USING (epoch, flow_id)"
-    " WHERE ($11::int IS NULL OR status = $11::int)"
+    " host((last).exporter), (last).input_if, (last).output_if, (last).sampling,"
+    " (last).tunnel, (last).tunnel_id, (last).client_country, (last).client_asn,"
+    " (last).client_as, (last).server_country, (last).server_asn, (last).server_as,"
+    " (last).community_id, (last).ja4, encode((last).ja3, 'hex'), encode((last).ja3s, 'hex'),"
+    " encode((last).hassh, 'hex'), encode((last).hassh_server, 'hex'), (last).user_agent,"
+    " (last).tcp_print, (last).tcp_print_2025, (last).tcp_hops," STORED_MEDIA_SQL ", total"
+    " FROM (SELECT *, count(*) OVER () AS total FROM flows"
+    " WHERE ($11::int IS NULL OR (last).status = $11::int)"
     " AND ($13::int IS NULL"
     "      OR coalesce(least(score_c2s, score_s2c), -1) BETWEEN $13::int AND $14::int)";
 
@@ -201,13 +188,13 @@ static const struct stored_column flow_columns[] = {
     {"packets", "packets_c2s + packets_s2c"},
     {"first_ms", "first_ms"},
     {"last_ms", "last_ms"},
-    {"client", "client"},
-    {"client_port", "client_port"},
-    {"server", "server"},
-    {"server_port", "server_port"},
-    {"protocol", "protocol"},
-    {"app", "app"},
-    {"status", "status"},
+    {"client", "(last).client"},
+    {"client_port", "(last).client_port"},
+    {"server", "(last).server"},
+    {"server_port", "(last).server_port"},
+    {"protocol", "(last).protocol"},
+    {"app", "(last).app"},
+    {"status", "(last).status"},
     {"retransmitted", "retransmitted_c2s + retransmitted_s2c"},
     {"out_of_order", "out_of_order_c2s + out_of_order_s2c"},
     {"rtt_client_us", "coalesce(rtt_client, handshake_client, 0)"},
@@ -501,7 +488,7 @@ static json_t *shape_flow(const struct cells *c)
 int stored_flows(const struct stored *s, struct pg *pg, struct found *found, struct err *e)
 {
     static const struct stored_sorted by = {
-        {flow_sums, flow_ends, stored_media_with}, flows_select, flow_columns};
+        {flow_sums, stored_media_sums, flows_select}, ") AS page", flow_columns};
     const struct pg_args args = args_of(s);
     struct pg_rows *rows = stored_run_sorted(&s->query, pg, &by, &args, e);
     if (rows == NULL) {

@@ -19,8 +19,8 @@ struct stored_column {
 };
 /* A statement in its parts that lacks its order, and the columns (ended by NULL) to choose from. */
 struct stored_sorted {
-    const char *with[3]; /* "" none */
-    const char *select;
+    const char *parts[3]; /* "" none */
+    const char *end;      /* behind the order and the limit; "" none */
     const struct stored_column *columns;
 };
 /* NULL and e on failure. */

@@ -2,9 +2,9 @@
 
 #include <stdio.h>
 
-const char stored_media_with[] =
-    ", media_sums AS ("
-    " SELECT epoch, flow_id,"
+const char stored_media_sums[] =
+    " (array_agg(record ORDER BY last_at DESC, seq DESC)"
+    "  FILTER (WHERE rtp_streams_c2s IS NOT NULL OR rtp_streams_s2c IS NOT NULL))[1] AS last_media,"
     " max(rtp_streams_c2s) AS rtp_streams_c2s, sum(rtp_packets_c2s)::bigint AS rtp_packets_c2s,"
     " sum(rtp_lost_c2s)::bigint AS rtp_lost_c2s,"
     " sum(rtp_duplicated_c2s)::bigint AS rtp_duplicated_c2s,"
@@ -13,7 +13,8 @@ const char stored_media_with[] =
     " (sum(rtp_burst_c2s::bigint * rtp_lost_c2s)"
     "  / nullif(sum(rtp_lost_c2s), 0))::int AS rtp_burst_c2s,"
     " (sum(rtp_jitter_us_c2s::bigint * rtp_packets_c2s)"
-    "  / nullif(sum(rtp_packets_c2s), 0))::int AS rtp_jitter_c2s,"
+    "  / nullif(sum(rtp_packets_c2s) FILTER (WHERE rtp_jitter_us_c2s IS NOT NULL), 0))::int"
+    "  AS rtp_jitter_c2s,"
     " max(rtp_jitter_max_us_c2s) AS rtp_jitter_max_c2s, max(rtp_gap_ms_c2s) AS rtp_gap_c2s,"
     " (sum(rtp_mos_c2s::bigint * rtp_packets_c2s) / nullif(sum(rtp_packets_c2s)"
     "  FILTER (WHERE rtp_mos_c2s IS NOT NULL), 0))::int AS rtp_mos_c2s,"
@@ -25,20 +26,12 @@ const char stored_media_with[] =
     " (sum(rtp_burst_s2c::bigint * rtp_lost_s2c)"
     "  / nullif(sum(rtp_lost_s2c), 0))::int AS rtp_burst_s2c,"
     " (sum(rtp_jitter_us_s2c::bigint * rtp_packets_s2c)"
-    "  / nullif(sum(rtp_packets_s2c), 0))::int AS rtp_jitter_s2c,"
+    "  / nullif(sum(rtp_packets_s2c) FILTER (WHERE rtp_jitter_us_s2c IS NOT NULL), 0))::int"
+    "  AS rtp_jitter_s2c,"
     " max(rtp_jitter_max_us_s2c) AS rtp_jitter_max_s2c, max(rtp_gap_ms_s2c) AS rtp_gap_s2c,"
     " (sum(rtp_mos_s2c::bigint * rtp_packets_s2c) / nullif(sum(rtp_packets_s2c)"
     "  FILTER (WHERE rtp_mos_s2c IS NOT NULL), 0))::int AS rtp_mos_s2c,"
-    " min(rtp_mos_worst_s2c) AS rtp_mos_worst_s2c"
-    " FROM r GROUP BY epoch, flow_id"
-    "), media_last AS ("
-    " SELECT DISTINCT ON (epoch, flow_id) epoch, flow_id,"
-    " call_id, call_state, call_held, rtp_ssrc_c2s, rtp_type_c2s, rtp_codec_c2s,"
-    " rtp_clock_hz_c2s, rtp_mos_reported_c2s, rtp_ssrc_s2c, rtp_type_s2c, rtp_codec_s2c,"
-    " rtp_clock_hz_s2c, rtp_mos_reported_s2c"
-    " FROM r WHERE rtp_streams_c2s IS NOT NULL OR rtp_streams_s2c IS NOT NULL"
-    " ORDER BY epoch, flow_id, last_at DESC, seq DESC"
-    ")";
+    " min(rtp_mos_worst_s2c) AS rtp_mos_worst_s2c";
 
 static uint32_t number(const struct pg_rows *rows, unsigned row, unsigned column)
 {

@@ -557,6 +557,119 @@ def test_clients_that_never_read_delay_nobody(site):
         assert len(frames(reader, "instance/pisa-1", 3, 5)) == 3
 
 
+# --- flows that only the store knows -------------------------------------------------------------
+
+AWAY = "pisa-3"  # it has joined, and never sends
+
+
+@pytest.fixture(scope="module")
+def away(site):
+    """An instance that was heard, saw nothing and is gone: what is asked of it is what is stored."""
+    agent = site.agent(AWAY, f"file:{CAPTURE}?loop", capture="filter = port 9")
+    wait_for(lambda: (site.api.instance(AWAY) or {}).get("state") == "up", 20, "it is up")
+    agent.kill()
+    wait_for(lambda: site.api.instance(AWAY)["state"] == "unreachable", 15, "it is missed")
+    site.base_s = int(time.time())  # in the minute after it was last heard, which is asked for too
+    return site
+
+
+def store_flow(site, records, **columns):
+    """Stores records of flows of the instance that is away, written as SQL over n from 1 to
+    `records` and over t, a time that is asked for; each ends n ms before t unless told otherwise."""
+    row = {"epoch": "1", "seq": "n", "flow_id": "n", "client": "'10.1.0.1'::inet",
+           "server": "'192.0.2.1'::inet", "client_port": "1024 + n", "server_port": "443",
+           "vlan": "0", "protocol_l4": "6", "status": "3", "final": "true", "truncated": "false",
+           "confidence": "6", "bytes_c2s": "n", "bytes_s2c": "0", "packets_c2s": "1",
+           "packets_s2c": "1", "retransmitted_c2s": "0", "retransmitted_s2c": "0",
+           "out_of_order_c2s": "0", "out_of_order_s2c": "0", "tcp_flags_c2s": "0",
+           "tcp_flags_s2c": "0", "risks": "0", "source": "'eth0'", "protocol": "'TLS'",
+           "app": "'TLS'", "category": "'Web'", "host": "''", "info": "''",
+           "last_at": "t - n * interval '1 ms'", **columns}
+    row["first_at"] = columns.get("first_at", row["last_at"])
+    site.sql(f"INSERT INTO flow (instance_id, {', '.join(row)})"
+             f" SELECT i.id, {', '.join(row.values())} FROM instance i, to_timestamp(%s) t,"
+             " generate_series(1, %s) n WHERE i.name = %s RETURNING 1", site.base_s, records, AWAY)
+
+
+def stored_flows(site, words):
+    answer = site.api.get(f"/instances/{AWAY}/query?op=flows&{words}")
+    assert answer["live"] is False
+    return answer
+
+
+def test_ten_thousand_stored_flows_are_listed(away):
+    """In less than the 5 s after which the database gives up on a statement."""
+    store_flow(away, 10_000)
+    store_flow(away, 10_000, seq="10000 + n", bytes_c2s="1000 * n", host="'name-' || n",
+               last_at="t")
+    answer = stored_flows(away, "port=443&limit=100&sort=bytes&desc=true")
+    assert answer["total"] == 10_000
+    assert [(row["flow_id"], row["bytes"], row["host"]) for row in answer["rows"]] == [
+        (str(n), 1001 * n, f"name-{n}") for n in range(10_000, 9_900, -1)]
+    answer = stored_flows(away, "port=443&limit=2&sort=client_port&desc=false&cursor=" + answer["next"])
+    assert [row["client_port"] for row in answer["rows"]] == [1125, 1126]
+
+
+def test_a_stored_flow_tells_its_worst_moment_and_how_it_ended(away):
+    port = 1001
+    common = {"flow_id": "20001", "server_port": str(port), "quality_class": "1",
+              "quality_profile": "1", "score_confidence_s2c": "2", "segments_s2c": "10"}
+    store_flow(away, 1, **common, seq="1", status="2", score_s2c="90", worst_s2c="80",
+               reason_s2c="1", blame_s2c="1", reason_value_s2c="500", reason_of_s2c="0",
+               last_at="t - interval '3 s'")
+    store_flow(away, 1, **common, seq="2", status="2", score_s2c="50", worst_s2c="20",
+               reason_s2c="2", blame_s2c="2", reason_value_s2c="7", reason_of_s2c="10",
+               last_at="t - interval '2 s'")
+    store_flow(away, 1, **common, seq="3", status="3", score_s2c="70", worst_s2c="60",
+               reason_s2c="1", blame_s2c="1", reason_value_s2c="900", reason_of_s2c="0",
+               last_at="t - interval '1 s'")
+    row, = stored_flows(away, f"port={port}&status=closed")["rows"]
+    verdict = row["quality"]["s2c"]
+    assert [verdict[key] for key in ("score", "worst", "blame", "value", "of")] == [
+        70, 20, "server_side", 7, 10]
+    assert "score" not in row["quality"]["c2s"]
+    assert stored_flows(away, f"port={port}&status=active")["rows"] == []
+
+
+def test_jitter_is_the_mean_of_the_packets_that_it_is_known_of(away):
+    port = 1002
+    common = {"flow_id": "20002", "server_port": str(port), "protocol_l4": "17",
+              "protocol": "'RTP'", "rtp_streams_c2s": "1", "rtp_packets_c2s": "3000",
+              "rtp_lost_c2s": "0", "rtp_ssrc_c2s": "7", "rtp_type_c2s": "0", "rtp_clock_hz_c2s": "8000", "quality_class": "1",
+              "quality_profile": "1"}
+    store_flow(away, 1, **common, seq="1", last_at="t - interval '2 s'")
+    store_flow(away, 1, **common, seq="2", rtp_jitter_us_c2s="20000",
+               last_at="t - interval '1 s'")
+    row, = stored_flows(away, f"port={port}")["rows"]
+    assert row["media"]["c2s"]["packets"] == 6000
+    assert row["media"]["c2s"]["jitter_us"] == 20_000
+
+
+def test_a_long_flow_has_its_newest_1500_points_oldest_first(away):
+    flow_id = 2 ** 63 + 1  # numbers have 64 bits without sign
+    store_flow(away, 1_600, flow_id=str(flow_id - 2 ** 64), seq="n", score_c2s="mod(n, 100)",
+               first_at="t - interval '1 hour'",
+               last_at="t - (1600 - n) * interval '1 s'")
+    last_ms = away.base_s * 1000
+    ask = f"/instances/{AWAY}/flows/{flow_id}/history?from_ms={last_ms - 3_600_000}"
+    points = away.api.get(f"{ask}&to_ms={last_ms + 1000}")["points"]
+    assert [point["at_ms"] for point in points] == [
+        last_ms - 1000 * n for n in range(1_499, -1, -1)]
+    assert away.api.get(f"{ask}&to_ms={last_ms - 1_200_500}")["points"][-1]["at_ms"] == \
+        last_ms - 1_201_000
+
+
+@pytest.mark.parametrize("flow_id, status", [("987654321", 200), ("x", 404), ("1" * 21, 404),
+                                             (str(2 ** 64), 404)])
+def test_a_flow_of_which_nothing_is_stored_has_no_points(site, flow_id, status):
+    got, _, data = site.api.request("GET", f"/api/v1/instances/pisa-1/flows/{flow_id}/history")
+    assert got == status
+    if status == 200:
+        assert json.loads(data)["points"] == []
+    else:
+        assert json.loads(data)["error"]["field"] == "flow_id"
+
+
 # --- when parts are away ----------------------------------------------------------------------
 
 def test_an_agent_that_is_gone_is_answered_for_with_what_is_stored(site):
