@@ -174,8 +174,10 @@ export interface paths {
         /**
          * One flow over time, from its stored records.
          * @description A point a record: the end of the flow, and every minute while it lives. When a number was used
-         *     again after a restart of the agent, the newest flow of that number is meant. At most 1,500
-         *     points, the oldest first; none when nothing is stored in the time.
+         *     again after a restart of the agent, the newest flow of that number is meant. The newest 1,500
+         *     points, the oldest of them first. A number of which nothing is stored in the time is answered
+         *     with no points, as a flow may live before its first record is stored; what is no number of
+         *     64 bits is not found. Ask for the time in which the flow lived: it is what bounds the search.
          *
          */
         get: operations["flowHistory"];
