@@ -113,6 +113,7 @@ async function filtersFlowsInTheUrl(page) {
 async function opensAFlow(page, { shoot }) {
   await page.locator("tr[data-flow] .f-app button").first().click();
   await page.waitForSelector("dialog[open] .sides");
+  await page.waitForSelector("dialog[open] [data-test=flow-history-why], dialog[open] [data-test=flow-history-pace]");
   await shoot(page, "flow");
   await page.keyboard.press("Escape");
   await page.waitForSelector("dialog[open]", { state: "detached" });

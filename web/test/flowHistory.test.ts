@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { flowChart, joinPoints, livePoint, present } from "../src/lib/flowHistory";
+import { flowChart, historyRange, joinPoints, livePoint, pace, present, undrawn } from "../src/lib/flowHistory";
 import { makeFlow } from "./make";
 
 const stored = [
@@ -22,6 +22,21 @@ describe("a flow over time", () => {
   it("offers only what there is", () => {
     expect(present(stored)).toEqual(["rtt", "score"]);
     expect(present([])).toEqual([]);
+  });
+  it("is asked for while the flow lived, and of that the last hour", () => {
+    expect(historyRange({ first_ms: 9_900_000, last_ms: 9_950_000 })).toEqual({ from_ms: 9_900_000, to_ms: 9_951_000 });
+    expect(historyRange({ first_ms: 1_000_000, last_ms: 10_000_000 })).toEqual({ from_ms: 6_401_000, to_ms: 10_001_000 });
+  });
+  it("says why there is no line", () => {
+    expect(undrawn([], 0)).toBe("none");
+    expect(undrawn([{ at_ms: 60_000 }], 0)).toBe("unmeasured");
+    expect(undrawn([{ at_ms: 60_000, score_c2s: 90 }], 1)).toBe("one");
+    expect(undrawn(stored, 2)).toBeNull();
+  });
+  it("says what a point is of", () => {
+    expect(pace(stored)).toBe("record");
+    expect(pace(stored, 130_000)).toBe("both");
+    expect(pace([{ at_ms: 130_000 }], 130_000)).toBe("second");
   });
   it("takes a live row as a point", () => {
     const side = { ssrc: 1, payload_type: 0, streams: 1, packets: 9, lost: 0, duplicated: 0, late: 0, discarded: 0, gap_ms: 20 };

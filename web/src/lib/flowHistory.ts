@@ -38,6 +38,26 @@ export function joinPoints(stored: readonly FlowPoint[], live: readonly FlowPoin
   return [...stored.filter((p) => p.at_ms < first), ...live];
 }
 
+const HOUR_MS = 3_600_000;
+
+/** The time to ask for, its end not included: that in which the flow lived, of that the last hour. */
+export function historyRange(row: Pick<FlowRow, "first_ms" | "last_ms">): { from_ms: number; to_ms: number } {
+  const to_ms = row.last_ms + 1000;
+  return { from_ms: Math.max(row.first_ms, to_ms - HOUR_MS), to_ms };
+}
+
+/** Why no line can be drawn, or null: no record, none with a measure, or a single point of it. */
+export function undrawn(points: readonly FlowPoint[], drawn: number): "none" | "unmeasured" | "one" | null {
+  if (drawn > 1) return null;
+  return points.length === 0 ? "none" : drawn === 0 ? "unmeasured" : "one";
+}
+
+/** What the points are of: whole records, seconds since `live_ms` when it was looked at, or both. */
+export function pace(points: readonly FlowPoint[], live_ms?: number): "record" | "second" | "both" {
+  if (live_ms === undefined) return "record";
+  return points.some((p) => p.at_ms < live_ms) ? "both" : "second";
+}
+
 /** The measures of which there is at least one value. */
 export const present = (points: readonly FlowPoint[]): FlowMeasure[] =>
   FLOW_MEASURES.filter((m) => points.some((p) => LINES[m].some((key) => p[key] !== undefined)));
