@@ -230,8 +230,22 @@ static void find_call(struct qoe_media_pool *pool, struct qoe_media *m, const st
     }
 }
 
-static void note_report(struct qoe_media *m, const struct rtcp_report *report, unsigned dir,
-                        uint32_t now_us)
+/* Losses since the report before: at the first nobody knows when they were. */
+static void note_heard(struct qoe_rtp_heard *heard, const struct rtcp_report *report)
+{
+    uint32_t of = report->highest - heard->highest;
+    if (heard->once && of > 0 && of < INT32_MAX) {
+        int32_t lost = report->lost - heard->lost;
+        heard->window_of += of;
+        heard->window_lost += lost > 0 ? (uint32_t)lost : 0;
+    }
+    heard->once = true;
+    heard->lost = report->lost;
+    heard->highest = report->highest;
+}
+
+static void note_trip(struct qoe_media *m, const struct rtcp_report *report, unsigned dir,
+                      uint32_t now_us)
 {
     const struct qoe_sender_report *sent = &m->report[1 - dir];
     if (report->sender_stamp != 0 && report->sender_stamp == sent->stamp) {
@@ -239,16 +253,6 @@ static void note_report(struct qoe_media *m, const struct rtcp_report *report, u
         uint32_t gone_us = now_us - sent->at_us;
         qoe_trips_add(&m->trips[dir], gone_us > held_us ? gone_us - (uint32_t)held_us : 0);
     }
-    struct qoe_heard *heard = &m->heard[1 - dir];
-    uint32_t of = report->highest - heard->highest;
-    if (heard->about == report->about && of > 0 && of < INT32_MAX) {
-        int32_t lost = report->lost - heard->lost;
-        heard->window_of += of;
-        heard->window_lost += lost > 0 ? (uint32_t)lost : 0;
-    }
-    heard->about = report->about;
-    heard->lost = report->lost;
-    heard->highest = report->highest;
 }
 
 void qoe_media_note_rtcp(struct qoe_media_pool *pool, struct qoe_media *m, const struct packet *p,
@@ -261,8 +265,10 @@ void qoe_media_note_rtcp(struct qoe_media_pool *pool, struct qoe_media *m, const
         return;
     }
     for (unsigned i = 0; i < rtcp.reports; i++) {
-        if (find_stream(pool, m, 1 - dir, rtcp.report[i].about, &others) != NULL) {
-            note_report(m, &rtcp.report[i], dir, now_us);
+        struct qoe_rtp *s = find_stream(pool, m, 1 - dir, rtcp.report[i].about, &others);
+        if (s != NULL) {
+            note_trip(m, &rtcp.report[i], dir, now_us);
+            note_heard(&s->heard, &rtcp.report[i]);
         }
     }
     if (rtcp.sends) {
@@ -333,12 +339,11 @@ static enum quality_blame blame_of(const struct qoe_rtp_window *w, enum quality_
 static void judge_stream(struct qoe_media *m, struct qoe_rtp *s, unsigned dir,
                          const struct qoe_rtt_window *trips, bool last)
 {
-    const struct qoe_heard *heard = &m->heard[dir];
-    struct qoe_rtp_far far = {.rtt_us = trips[0].median_us + trips[1].median_us};
-    if (heard->about == s->ssrc) {
-        far.lost = heard->window_lost;
-        far.of = heard->window_of;
-    }
+    const struct qoe_rtp_far far = {
+        .rtt_us = trips[0].median_us + trips[1].median_us,
+        .lost = s->heard.window_lost,
+        .of = s->heard.window_of,
+    };
     struct qoe_rtp_window w = qoe_rtp_close(s, &far, last);
     if (w.packets == 0) {
         return;
@@ -354,9 +359,7 @@ static void judge_stream(struct qoe_media *m, struct qoe_rtp *s, unsigned dir,
     window.blame = v.score >= FINE_POINTS ? BLAME_NONE
                                           : blame_of(&w, (enum quality_metric)v.metric, trips, dir);
     qoe_span_add(&m->span[dir], &window);
-    if (heard->about == s->ssrc) {
-        m->heard[dir].window_lost = m->heard[dir].window_of = 0;
-    }
+    s->heard.window_lost = s->heard.window_of = 0;
 }
 
 void qoe_media_close(struct qoe_media_pool *pool, struct qoe_media *m, bool last)

@@ -24,21 +24,11 @@ struct qoe_sender_report {
     uint32_t at_us;
 };
 
-/* What the receiver of a direction says that it got. */
-struct qoe_heard {
-    uint32_t about; /* SSRC */
-    int32_t lost;
-    uint32_t highest;
-    uint32_t window_lost; /* in the open window, of … */
-    uint32_t window_of;
-};
-
 struct qoe_media {
     struct qoe_span span[2];   /* by direction, since the last record */
     struct quality before[2];  /* what the last record said */
     struct qoe_trips trips[2]; /* by side, from RTCP */
     struct qoe_sender_report report[2];
-    struct qoe_heard heard[2];
     struct call_ref call;
     uint32_t first[2]; /* handles of the first stream by direction, 0 none */
     uint32_t window_us;

@@ -29,6 +29,15 @@ struct qoe_rtp_pace {
     uint32_t media_bytes;
 };
 
+/* What the receiver's reports (RTCP) say that it got. */
+struct qoe_rtp_heard {
+    int32_t lost;
+    uint32_t highest;
+    uint32_t window_lost; /* in the open window, of … */
+    uint32_t window_of;
+    bool once; /* a report has come, against which the next one counts */
+};
+
 enum { QOE_RTP_SURE = 255 };
 
 struct qoe_rtp {
@@ -53,6 +62,7 @@ struct qoe_rtp {
     struct qoe_rtp_sum told;  /* sum at the last record */
     struct qoe_rtp_pace window;
     struct qoe_rtp_pace since; /* the last record */
+    struct qoe_rtp_heard heard;
     uint64_t mos_points;       /* thousandths × packets, since the last record */
     uint32_t mos_weight;       /* packets */
     uint32_t gap_us;           /* the longest silence since the last record */

@@ -174,6 +174,27 @@ static void the_receivers_side_is_guilty_of_what_only_it_misses(void **state)
     assert_int_equal(r.quality[C2S].blame, BLAME_SERVER_SIDE);
 }
 
+/* One report holds a block for each stream that its sender hears. */
+static void what_a_receiver_misses_is_kept_by_stream(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 450; n++) {
+        (void)rtp(C2S, 7, 0, n, 20 * n);
+        (void)rtp(C2S, 9, 0, n, 20 * n + 1);
+        if (n % 100 == 50) {
+            report(S2C, 7, n / 5, n, 0, 0, 20 * n + 5);
+            report(S2C, 9, 0, 70000 + n, 0, 0, 20 * n + 5);
+        }
+    }
+    qoe_media_close(&lab.pool, lab.m, true);
+    struct flow_record r = {0};
+    qoe_media_fill(&lab.pool, lab.m, QOE_NEWS, &r);
+    assert_int_equal(r.media[C2S].streams, 2);
+    assert_int_equal(r.media[C2S].lost, 0);
+    assert_true(r.quality[C2S].score < 60);
+    assert_int_equal(r.quality[C2S].blame, BLAME_SERVER_SIDE);
+}
+
 static void reports_tell_round_trips_of_both_sides(void **state)
 {
     (void)state;
@@ -238,6 +259,7 @@ int main(void)
         IN_LAB(many_sources_are_bounded_and_counted),
         IN_LAB(the_side_that_sends_is_guilty_of_what_is_missing_at_the_tap),
         IN_LAB(the_receivers_side_is_guilty_of_what_only_it_misses),
+        IN_LAB(what_a_receiver_misses_is_kept_by_stream),
         IN_LAB(reports_tell_round_trips_of_both_sides),
         IN_LAB(a_record_tells_only_what_came_since_the_last),
         IN_LAB(a_stream_finds_its_call_and_what_its_type_means),
