@@ -16,6 +16,7 @@ enum {
     RUN_BLIND = 5,
     RUN_TOLD = 2, /* MIN_SEQUENTIAL of RFC 3550 */
     RUN_STEP = 3,
+    RUN_BEHIND = 16, /* while a stream is young */
     TRIES = 32,
     RTCP_FIRST = 192, /* second byte, RFC 5761 section 4 */
     RTCP_LAST = 223,
@@ -156,6 +157,13 @@ static void begin_stream(struct qoe_media_pool *pool, struct qoe_media *m, unsig
     m->first[dir] = handle;
 }
 
+/* Of those before, but on its way for longer: proves nothing, and says nothing against the run. */
+static bool is_behind(const struct qoe_rtp *s, const struct rtp_packet *rtp)
+{
+    uint16_t behind = (uint16_t)((uint16_t)s->highest - rtp->seq);
+    return behind > 0 && behind <= RUN_BEHIND && (int32_t)(rtp->stamp - s->stamp) <= 0;
+}
+
 /* A further packet of a stream that is not sure yet; true when it breaks the run. */
 static bool breaks_run(const struct qoe_rtp *s, const struct rtp_packet *rtp)
 {
@@ -191,6 +199,10 @@ static void note_rtp(struct qoe_media_pool *pool, struct qoe_media *m, unsigned 
         return;
     }
     if (s->run == QOE_RTP_SURE) {
+        qoe_rtp_note(s, rtp, now_ns);
+        return;
+    }
+    if (is_behind(s, rtp)) {
         qoe_rtp_note(s, rtp, now_ns);
         return;
     }
@@ -333,7 +345,8 @@ static enum quality_blame blame_of(const struct qoe_rtp_window *w, enum quality_
     if (reason == METRIC_RTP_JITTER || w->lost_behind == 0) {
         return sender;
     }
-    return w->lost == 0 ? receiver : w->lost_behind > w->lost ? receiver : BLAME_BOTH_SIDES;
+    uint32_t before = w->lost + (reason == METRIC_MOS ? w->discarded : 0);
+    return w->lost_behind > before ? receiver : BLAME_BOTH_SIDES;
 }
 
 static void judge_stream(struct qoe_media *m, struct qoe_rtp *s, unsigned dir,

@@ -340,7 +340,8 @@ static void judge_voice(struct qoe_rtp *s, const struct qoe_rtp_sum *w,
                         const struct qoe_rtp_far *far, struct qoe_rtp_window *out)
 {
     const struct emodel_codec codec = emodel_codec_of((enum codec)s->codec, kbps_of(s));
-    double share = (double)(out->lost + out->lost_behind) / out->packets;
+    uint64_t unheard = (uint64_t)out->lost + out->lost_behind + out->discarded;
+    double share = unheard > out->packets ? 1 : (double)unheard / out->packets;
     double rating = emodel_rating(&codec, 100 * share, burst_ratio(w, out->packets),
                                   delay_ms_of(s, far, codec.ahead_ms));
     uint32_t mos = emodel_mos(rating);
@@ -384,8 +385,8 @@ struct qoe_rtp_window qoe_rtp_close(struct qoe_rtp *s, const struct qoe_rtp_far 
         return out;
     }
     out.packets = packets;
-    out.lost = w.lost + w.discarded;
-    out.lost = out.lost > packets ? packets : out.lost;
+    out.lost = w.lost;
+    out.discarded = w.discarded;
     judge(s, &w, far, &out);
     s->begun = s->sum;
     s->window = (struct qoe_rtp_pace){0};

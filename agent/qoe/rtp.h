@@ -63,12 +63,12 @@ struct qoe_rtp {
     struct qoe_rtp_pace window;
     struct qoe_rtp_pace since; /* the last record */
     struct qoe_rtp_heard heard;
-    uint64_t mos_points;       /* thousandths × packets, since the last record */
-    uint32_t mos_weight;       /* packets */
-    uint32_t gap_us;           /* the longest silence since the last record */
-    uint16_t mos_worst;        /* thousandths; 0 none */
-    uint16_t mos_before;       /* of the newest window */
-    uint16_t mos_reported;     /* by the receiver itself */
+    uint64_t mos_points;   /* thousandths × packets, since the last record */
+    uint32_t mos_weight;   /* packets */
+    uint32_t gap_us;       /* the longest silence since the last record */
+    uint16_t mos_worst;    /* thousandths; 0 none */
+    uint16_t mos_before;   /* of the newest window */
+    uint16_t mos_reported; /* by the receiver itself */
     uint8_t type;
     uint8_t codec; /* enum codec */
     uint8_t run;   /* packets in a row before it was sure; then QOE_RTP_SURE */
@@ -87,7 +87,8 @@ void qoe_rtp_flush(struct qoe_rtp *s);
 /* What a window of one stream says beside what it adds to the stream. */
 struct qoe_rtp_window {
     uint32_t packets;     /* that should have come; 0: too few, the window stays open */
-    uint32_t lost;        /* of these, discarded ones included */
+    uint32_t lost;        /* of these */
+    uint32_t discarded;   /* of these: came, but later than a receiver would wait */
     uint32_t lost_behind; /* further ones, between tap and receiver, as that one says */
     struct qoe_measures measures;
 };

@@ -96,6 +96,23 @@ static void five_in_a_row_are_rtp_and_all_count(void **state)
     assert_int_equal(r.media[S2C].streams, 0);
 }
 
+/* The first packet is the last to come of four. */
+static void one_that_comes_late_at_the_beginning_loses_none(void **state)
+{
+    (void)state;
+    static const unsigned order[] = {1, 2, 3, 0, 5, 4, 6, 7, 8, 9};
+    for (unsigned i = 0; i < 10; i++) {
+        assert_true(rtp(C2S, 7, 0, order[i], 20 * i));
+    }
+    assert_true(lab.m->sure);
+    struct flow_record r = {0};
+    qoe_media_close(&lab.pool, lab.m, true);
+    qoe_media_fill(&lab.pool, lab.m, QOE_NEWEST, &r);
+    assert_int_equal(r.media[C2S].packets, 10);
+    assert_int_equal(r.media[C2S].lost, 0);
+    assert_int_equal(r.media[C2S].late, 2);
+}
+
 static void what_only_looks_like_it_is_given_up(void **state)
 {
     (void)state;
@@ -255,6 +272,7 @@ int main(void)
 #define IN_LAB(test) cmocka_unit_test_setup_teardown(test, open_lab, close_lab)
     const struct CMUnitTest tests[] = {
         IN_LAB(five_in_a_row_are_rtp_and_all_count),
+        IN_LAB(one_that_comes_late_at_the_beginning_loses_none),
         IN_LAB(what_only_looks_like_it_is_given_up),
         IN_LAB(many_sources_are_bounded_and_counted),
         IN_LAB(the_side_that_sends_is_guilty_of_what_is_missing_at_the_tap),

@@ -180,6 +180,44 @@ static void what_the_receiver_lost_beyond_the_tap_counts_as_well(void **state)
     assert_int_equal(w.measures.value[METRIC_PACKET_LOSS], 20);
 }
 
+/* Each tenth is three packets late: it comes, but too late to be played. */
+static void what_comes_late_is_not_lost_but_heard(void **state)
+{
+    (void)state;
+    struct qoe_rtp s = begun(1);
+    const struct qoe_rtp_far all_came = {.lost = 0, .of = 500};
+    for (unsigned n = 1; n < 504; n++) {
+        if (n >= 13 && n % 10 == 3) {
+            put(&s, 1, n - 3, 61);
+        }
+        if (n % 10 != 0) {
+            put(&s, 1, n, 0);
+        }
+    }
+    struct qoe_rtp_window w = qoe_rtp_close(&s, &all_came, true);
+    assert_true(s.sum.discarded > 20);
+    assert_int_equal(w.packets, 504);
+    assert_int_equal(w.lost, 0);
+    assert_int_equal(w.discarded, s.sum.discarded);
+    assert_int_equal(w.lost_behind, 0);
+    assert_int_equal(w.measures.value[METRIC_PACKET_LOSS], 0);
+    assert_true(w.measures.value[METRIC_MOS] < 4200);
+}
+
+/* What the receiver lost comes on top of what the tap missed, not of what was late. */
+static void what_comes_late_hides_no_loss_of_the_receiver(void **state)
+{
+    (void)state;
+    struct qoe_rtp s = begun(1);
+    const struct qoe_rtp_far far = {.lost = 10, .of = 100};
+    for (unsigned n = 1; n < 500; n++) {
+        put(&s, 1, n, n % 10 == 0 ? 60 : 0);
+    }
+    struct qoe_rtp_window w = qoe_rtp_close(&s, &far, true);
+    assert_true(w.discarded > 0);
+    assert_int_equal(w.lost_behind, 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +231,8 @@ int main(void)
         cmocka_unit_test(parts_of_a_picture_tell_no_jitter),
         cmocka_unit_test(a_window_is_judged_by_its_losses_and_its_sound),
         cmocka_unit_test(what_the_receiver_lost_beyond_the_tap_counts_as_well),
+        cmocka_unit_test(what_comes_late_is_not_lost_but_heard),
+        cmocka_unit_test(what_comes_late_hides_no_loss_of_the_receiver),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
