@@ -86,20 +86,32 @@ void alert_engine_close(struct alert_engine *a)
     free(a);
 }
 
-static void tell(struct alert_engine *a, struct alert_state *s, enum alert_action action,
-                 uint64_t at_ns)
+struct wire_alert alert_of_state(const struct alert_state *s)
 {
     struct wire_alert alert = {
         .kind = s->key.kind,
-        .action = (uint8_t)action,
         .entity = s->key.entity,
         .score = alert_score(s->key.kind),
-        .at_ns = at_ns,
         .since_ns = s->since_ns,
+        .has_flow = s->has_flow,
+        .flow_id = s->flow_id,
+        .flow = s->flow,
     };
     memcpy(alert.entity_id, s->key.entity_id, sizeof alert.entity_id);
     memcpy(alert.key, s->key.key, sizeof alert.key);
     memcpy(alert.detail, s->detail, sizeof alert.detail);
+    memcpy(alert.protocol, s->protocol, sizeof alert.protocol);
+    memcpy(alert.app, s->app, sizeof alert.app);
+    memcpy(alert.host, s->host, sizeof alert.host);
+    return alert;
+}
+
+static void tell(struct alert_engine *a, struct alert_state *s, enum alert_action action,
+                 uint64_t at_ns)
+{
+    struct wire_alert alert = alert_of_state(s);
+    alert.action = (uint8_t)action;
+    alert.at_ns = at_ns;
     s->told_ns = at_ns;
     a->options.take(&alert, a->options.arg);
 }
@@ -123,6 +135,20 @@ static void release(struct alert_engine *a, struct alert_state *s, uint64_t at_n
     tell(a, s, ALERT_RELEASE, at_ns);
 }
 
+/* The record is only lent: an alert names its flow to its end, and after a restart. */
+static void keep_flow(struct alert_state *s, const struct flow_record *flow)
+{
+    s->has_flow = flow != NULL;
+    if (flow == NULL) {
+        return;
+    }
+    s->flow_id = flow->flow_id;
+    s->flow = flow->key;
+    memcpy(s->protocol, flow->protocol, sizeof s->protocol);
+    memcpy(s->app, flow->app, sizeof s->app);
+    memcpy(s->host, flow->host, sizeof s->host);
+}
+
 static void judge_bad(struct alert_engine *a, struct alert_state *s, const struct finding *f,
                       uint64_t at_ns)
 {
@@ -130,6 +156,7 @@ static void judge_bad(struct alert_engine *a, struct alert_state *s, const struc
     s->bad_ns = at_ns;
     memcpy(s->detail, f->detail, sizeof s->detail);
     memcpy(s->owner, f->owner, sizeof s->owner);
+    keep_flow(s, f->flow);
     if (s->engaged) {
         s->count++;
         if (at_ns >= s->told_ns + (uint64_t)ALERT_UPDATE_S * NS_PER_S) {

@@ -42,7 +42,16 @@ struct alert_state {
     uint64_t told_ns;               /* last sent */
     char detail[ALERT_DETAIL_SIZE]; /* of the last bad judgement */
     char owner[FINDING_OWNER_SIZE]; /* as in struct finding */
+    bool has_flow;                  /* the last bad judgement was of the flow below */
+    uint64_t flow_id;
+    struct flow_key flow;
+    char protocol[PROTO_NAME_SIZE];
+    char app[PROTO_NAME_SIZE];
+    char host[HOST_NAME_SIZE];
 };
+
+/* What is told of a condition, but for its action and time. */
+struct wire_alert alert_of_state(const struct alert_state *s);
 
 struct alert_engine;
 typedef void (*alert_fn)(const struct wire_alert *alert, void *arg);

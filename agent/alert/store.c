@@ -1,6 +1,7 @@
 #include "agent/alert/store.h"
 
 #include "common/file.h"
+#include "common/wire/alert_flow.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -14,12 +15,18 @@ enum {
     STORE_BYTES_MAX = 8 * 1024 * 1024, /* ALERTS_MAX alerts of the longest texts fit */
 };
 
+static json_t *flow_or_null(const struct alert_state *s)
+{
+    const struct wire_alert alert = alert_of_state(s);
+    return s->has_flow ? wire_alert_flow_json(&alert) : NULL;
+}
+
 static json_t *state_to_json(const struct alert_state *s)
 {
-    return json_pack("{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s}", "kind", (int)s->key.kind, "entity",
-                     (int)s->key.entity, "id", s->key.entity_id, "key", s->key.key, "since_ns",
-                     (json_int_t)s->since_ns, "count", (json_int_t)s->count, "detail", s->detail,
-                     "owner", s->owner);
+    return json_pack("{s:i, s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:o*}", "kind", (int)s->key.kind,
+                     "entity", (int)s->key.entity, "id", s->key.entity_id, "key", s->key.key,
+                     "since_ns", (json_int_t)s->since_ns, "count", (json_int_t)s->count, "detail",
+                     s->detail, "owner", s->owner, "flow", flow_or_null(s));
 }
 
 static char *states_to_text(struct table *states, struct err *e)
@@ -52,6 +59,28 @@ int alert_store_save(const char *path, struct table *states, struct err *e)
     return result;
 }
 
+/* The flow of an entry, when it has one: older files have none. */
+static int flow_from_json(json_t *json, struct wire_alert *alert, struct err *e)
+{
+    struct fields entry = fields_of(json, e);
+    alert->has_flow = json_object_get(json, "flow") != NULL;
+    if (!alert->has_flow) {
+        return 0;
+    }
+    struct fields flow = fields_object(&entry, "flow");
+    return wire_alert_flow_read(&flow, alert) ? 0 : -1;
+}
+
+static void keep_flow(struct alert_state *s, const struct wire_alert *alert)
+{
+    s->has_flow = alert->has_flow;
+    s->flow_id = alert->flow_id;
+    s->flow = alert->flow;
+    memcpy(s->protocol, alert->protocol, sizeof s->protocol);
+    memcpy(s->app, alert->app, sizeof s->app);
+    memcpy(s->host, alert->host, sizeof s->host);
+}
+
 /* Checks one entry and puts it into the table. */
 static int state_from_json(struct table *states, json_t *json, uint64_t now_ns, struct err *e)
 {
@@ -70,6 +99,10 @@ static int state_from_json(struct table *states, json_t *json, uint64_t now_ns, 
         since_ns < 0 || count < 0 || count > UINT32_MAX) {
         return err_set(e, ERR_PARSE, "an alert with a member missing or wrong");
     }
+    struct wire_alert about = {0};
+    if (flow_from_json(json, &about, e) != 0) {
+        return -1;
+    }
     struct alert_key key = {.kind = (uint16_t)kind, .entity = (uint8_t)entity};
     (void)snprintf(key.entity_id, sizeof key.entity_id, "%s", id);
     (void)snprintf(key.key, sizeof key.key, "%s", key_text);
@@ -85,6 +118,7 @@ static int state_from_json(struct table *states, json_t *json, uint64_t now_ns, 
     s->bad_ns = s->judged_ns = s->told_ns = now_ns; /* hold and quiet time begin anew */
     (void)snprintf(s->detail, sizeof s->detail, "%s", detail);
     (void)snprintf(s->owner, sizeof s->owner, "%s", owner);
+    keep_flow(s, &about);
     return 0;
 }
 

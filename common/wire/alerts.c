@@ -1,6 +1,6 @@
 #include "common/wire/alerts.h"
 
-#include "common/wire/fields.h"
+#include "common/wire/alert_flow.h"
 
 #include <string.h>
 
@@ -26,8 +26,7 @@ const char *alert_action_name(enum alert_action action)
     return i >= ALERT_EVENT && i <= ALERT_RELEASE ? ACTION_NAMES[i] : "unknown";
 }
 
-/* The flow that an alert is about, as a member object. */
-static json_t *flow_to_json(const struct wire_alert *a)
+json_t *wire_alert_flow_json(const struct wire_alert *a)
 {
     char client[ADDR_TEXT_SIZE], server[ADDR_TEXT_SIZE];
     enum addr_family family = (enum addr_family)a->flow.family;
@@ -49,14 +48,15 @@ size_t wire_alert_pack(const struct wire_alert *a, void *buf, size_t size)
                   (json_int_t)a->at_ns, "since_ns", (json_int_t)a->since_ns, "entity_id",
                   fields_string(a->entity_id), "key", fields_string(a->key), "detail",
                   fields_string(a->detail));
-    if (root != NULL && a->has_flow && json_object_set_new(root, "flow", flow_to_json(a)) != 0) {
+    if (root != NULL && a->has_flow &&
+        json_object_set_new(root, "flow", wire_alert_flow_json(a)) != 0) {
         json_decref(root);
         return 0;
     }
     return fields_dump(root, buf, size);
 }
 
-static bool flow_from_json(struct fields *f, struct wire_alert *a)
+bool wire_alert_flow_read(struct fields *f, struct wire_alert *a)
 {
     a->flow_id = fields_id(f, "id");
     a->flow.family = (uint8_t)fields_addr(f, "client", &a->flow.client);
@@ -90,7 +90,7 @@ static bool alert_from_json(struct fields *f, struct wire_alert *a)
         return !f->bad;
     }
     struct fields flow = fields_object(f, "flow");
-    return flow_from_json(&flow, a);
+    return wire_alert_flow_read(&flow, a);
 }
 
 int wire_alert_unpack(const void *bytes, size_t len, struct wire_alert *a, struct err *e)

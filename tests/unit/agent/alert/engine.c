@@ -305,14 +305,19 @@ static void after_a_restart_one_that_nobody_judges_is_released_in_its_quiet_time
     alert_engine_close(a);
 }
 
+static void write_state(const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
 static void a_torn_state_file_is_put_aside(void **state)
 {
     (void)state;
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs("{\"v\":1,\"alerts\":[{\"kind\":", file) >= 0);
-    assert_int_equal(fclose(file), 0);
     struct told told = {0};
+    write_state("{\"v\":1,\"alerts\":[{\"kind\":");
     struct alert_engine *a = engine_at(path, &told, second(0));
     assert_int_equal(alert_engine_engaged(a), 0);
     assert_int_not_equal(access(path, F_OK), 0);
@@ -350,6 +355,111 @@ static void what_hangs_on_a_deleted_item_is_released_also_after_a_restart(void *
     assert_int_equal(told.released, 1);
     assert_string_equal(told.last.key, "snmp/8");
     assert_int_equal(alert_engine_engaged(a), 3);
+    alert_engine_close(a);
+}
+
+/* ---- conditions of a flow ---- */
+
+/* A call that sounds bad, or well again. */
+static void judge_call(struct alert_engine *a, enum finding_action action, uint64_t at_s)
+{
+    struct flow_record flow = {.flow_id = 7};
+    flow.key.family = (uint8_t)addr_parse("192.0.2.10", &flow.key.client);
+    assert_int_equal(addr_parse("192.0.2.20", &flow.key.server), flow.key.family);
+    flow.key.protocol = 17;
+    flow.key.client_port = 40000;
+    flow.key.server_port = 30000;
+    (void)snprintf(flow.protocol, sizeof flow.protocol, "RTP");
+    (void)snprintf(flow.app, sizeof flow.app, "SIP call");
+    (void)snprintf(flow.host, sizeof flow.host, "pbx.example");
+    struct finding f = {.kind = ALERT_RTP_MOS_BAD,
+                        .action = (uint8_t)action,
+                        .entity = ENTITY_FLOW,
+                        .at_ns = second(at_s),
+                        .flow = &flow};
+    (void)snprintf(f.entity_id, sizeof f.entity_id, "7");
+    (void)snprintf(f.key, sizeof f.key, "s2c");
+    alert_engine_take(a, &f);
+    alert_engine_tick(a, second(at_s));
+}
+
+static void assert_names_the_call(const struct wire_alert *alert)
+{
+    char client[ADDR_TEXT_SIZE], server[ADDR_TEXT_SIZE];
+    const enum addr_family family = (enum addr_family)alert->flow.family;
+    assert_true(alert->has_flow);
+    assert_int_equal(alert->flow_id, 7);
+    assert_string_equal(addr_format(family, &alert->flow.client, client), "192.0.2.10");
+    assert_string_equal(addr_format(family, &alert->flow.server, server), "192.0.2.20");
+    assert_int_equal(alert->flow.client_port, 40000);
+    assert_int_equal(alert->flow.server_port, 30000);
+    assert_int_equal(alert->flow.protocol, 17);
+    assert_string_equal(alert->protocol, "RTP");
+    assert_string_equal(alert->app, "SIP call");
+    assert_string_equal(alert->host, "pbx.example");
+}
+
+static void a_bad_call_says_whose_it_is_to_its_end(void **state)
+{
+    (void)state;
+    struct told told = {0};
+    struct alert_engine *a = engine_at(NULL, &told, second(0));
+    judge_call(a, FINDING_BAD, 0);
+    judge_call(a, FINDING_BAD, 10);
+    assert_int_equal(told.engaged, 1);
+    assert_names_the_call(&told.last);
+    judge_call(a, FINDING_GOOD, 1000);
+    assert_int_equal(told.released, 1);
+    assert_names_the_call(&told.last);
+    alert_engine_close(a);
+}
+
+static void it_says_so_also_after_a_restart(void **state)
+{
+    (void)state;
+    struct told told = {0};
+    struct alert_engine *a = engine_at(path, &told, second(0));
+    judge_call(a, FINDING_BAD, 0);
+    judge_call(a, FINDING_BAD, 10);
+    judge(a, ALERT_INTERFACE_PACKET_DROPS, FINDING_BAD, 11); /* on no flow */
+    alert_engine_close(a);
+
+    told = (struct told){0};
+    a = engine_at(path, &told, second(3600));
+    assert_int_equal(alert_engine_engaged(a), 2);
+    judge_call(a, FINDING_GOOD, 3601);
+    assert_int_equal(told.released, 1);
+    assert_names_the_call(&told.last);
+    alert_engine_tick(a, second(36000));
+    assert_int_equal(told.released, 2);
+    assert_false(told.last.has_flow);
+    alert_engine_close(a);
+}
+
+static void an_older_file_is_read_without_its_flows(void **state)
+{
+    (void)state;
+    struct told told = {0};
+    write_state("{\"v\":1,\"alerts\":[{\"kind\":92,\"entity\":1,\"id\":\"7\",\"key\":\"s2c\","
+                "\"since_ns\":5,\"count\":1,\"detail\":\"MOS 2.1\",\"owner\":\"\"}]}");
+    struct alert_engine *a = engine_at(path, &told, second(0));
+    assert_int_equal(alert_engine_engaged(a), 1);
+    judge_call(a, FINDING_GOOD, 1000);
+    assert_int_equal(told.released, 1);
+    assert_false(told.last.has_flow);
+    alert_engine_close(a);
+}
+
+static void a_file_with_a_wrong_flow_is_put_aside(void **state)
+{
+    (void)state;
+    struct told told = {0};
+    write_state("{\"v\":1,\"alerts\":[{\"kind\":92,\"entity\":1,\"id\":\"7\",\"key\":\"s2c\","
+                "\"since_ns\":5,\"count\":1,\"detail\":\"MOS 2.1\",\"owner\":\"\","
+                "\"flow\":{\"id\":\"7\",\"client\":\"192.0.2.10\",\"server\":\"nobody\"}}]}");
+    struct alert_engine *a = engine_at(path, &told, second(0));
+    assert_int_equal(alert_engine_engaged(a), 0);
+    assert_int_not_equal(access(path, F_OK), 0);
     alert_engine_close(a);
 }
 
@@ -480,6 +590,10 @@ int main(void)
         FILE_TEST(after_a_restart_one_that_nobody_judges_is_released_in_its_quiet_time),
         FILE_TEST(a_torn_state_file_is_put_aside),
         FILE_TEST(what_hangs_on_a_deleted_item_is_released_also_after_a_restart),
+        cmocka_unit_test(a_bad_call_says_whose_it_is_to_its_end),
+        FILE_TEST(it_says_so_also_after_a_restart),
+        FILE_TEST(an_older_file_is_read_without_its_flows),
+        FILE_TEST(a_file_with_a_wrong_flow_is_put_aside),
         cmocka_unit_test(a_storm_of_like_flow_alerts_is_told_twice_a_minute),
         cmocka_unit_test(rules_are_told_apart_and_the_summary_names_its_own),
         cmocka_unit_test(another_kind_or_the_next_quiet_minute_is_told_again),

@@ -23,6 +23,7 @@ static void take(const struct finding *f, void *arg)
     unsigned dir = strcmp(f->key, "c2s") == 0 ? DIR_C2S : DIR_S2C;
     unsigned bit = 1u << (f->kind - ALERT_RTP_MOS_LOW);
     assert_int_equal(f->entity, ENTITY_FLOW);
+    assert_non_null(f->flow); /* an alert says whose call it is */
     if (f->action == FINDING_BAD) {
         found->bad[dir] |= bit;
         memcpy(found->detail, f->detail, sizeof found->detail);
