@@ -24,7 +24,6 @@
 enum {
     BATCH = 64,         /* packets of one source before another gets its turn */
     DUE_PER_TICK = 256, /* flows that timers see to at once; the next packet sees to the rest */
-    FEW_PACKETS = 5,    /* a client that is refused has not tried much oftener */
 };
 #define CLOCK_TICK_NS 50000000ull /* packet time between two looks at the timers */
 
@@ -75,10 +74,7 @@ static struct flow *flow_of(struct worker *w, const struct packet *p, uint32_t t
     return f != NULL ? f : begin_flow(w, p, dir);
 }
 
-/*
- * An ICMP error that names a flow of ours: its port refused. Not when it has been in use, such as
- * a call whose receiver hung up first.
- */
+/* An ICMP error that names a flow of ours: its port refused. */
 static void refuse_quoted(struct worker *w, const struct packet *p)
 {
     enum flow_dir dir;
@@ -86,8 +82,8 @@ static void refuse_quoted(struct worker *w, const struct packet *p)
     struct flow *f = flow_table_find(w->table, tag, &p->about, &dir);
     struct half_open *h = f == NULL ? half_open_find(w->openings, tag, &p->about) : NULL;
     f = h != NULL ? worker_promote(w, tag, h) : f;
-    if (f != NULL && f->sum.packets[DIR_S2C] == 0 && f->sum.packets[DIR_C2S] <= FEW_PACKETS) {
-        flow_end(f, FLOW_REFUSED, p->time_ns);
+    if (f != NULL) {
+        flow_refuse(f, p->time_ns);
         flow_expiry_plan(w->expiry, f, w->clock_ns);
     }
 }

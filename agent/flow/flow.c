@@ -5,7 +5,10 @@
 /* Some systems repeat a SYN that was refused, for about a second. */
 #define RETRY_NS 3000000000ull
 
-enum { WELL_KNOWN = 1024 }; /* ports below it are servers', when a flow is found in its middle */
+enum {
+    WELL_KNOWN = 1024, /* ports below it are servers', when a flow is found in its middle */
+    FEW_PACKETS = 5,   /* a client that is refused does not try much oftener */
+};
 
 /* Status after a RST: refused when nothing was ever agreed on. */
 static enum flow_status status_of_reset(const struct flow *f)
@@ -75,6 +78,25 @@ static void follow_tcp(struct flow *f, const struct packet *p, enum flow_dir dir
     }
 }
 
+/* A packet of a flow that was refused: whether the flow is in use after all. */
+static bool is_used_after_all(struct flow *f, enum flow_dir dir)
+{
+    if (dir == DIR_C2S) {
+        f->after_refusal++; /* no overflow: it stops to be refused, or its last record leaves */
+    }
+    return dir == DIR_S2C || f->after_refusal > FEW_PACKETS;
+}
+
+static void go_on(struct flow *f)
+{
+    f->status = FLOW_ACTIVE;
+    f->end_ns = 0;
+    if (f->account_ended) { /* control has heard of its end: then of another beginning */
+        f->account_begun = false;
+        f->account_ended = false;
+    }
+}
+
 bool flow_note(struct flow *f, const struct packet *p, enum flow_dir dir)
 {
     bool open = f->account_open;
@@ -95,6 +117,10 @@ bool flow_note(struct flow *f, const struct packet *p, enum flow_dir dir)
     if (p->ends.protocol == PROTO_TCP && !p->later_fragment) {
         follow_tcp(f, p, dir);
     }
+    if (f->status == FLOW_REFUSED && p->ends.protocol != PROTO_TCP && !f->final_sent &&
+        is_used_after_all(f, dir)) {
+        go_on(f);
+    }
     return !open || f->end_ns != end_ns;
 }
 
@@ -105,6 +131,13 @@ void flow_end(struct flow *f, enum flow_status status, uint64_t now_ns)
     }
     f->status = (uint8_t)status;
     f->end_ns = now_ns == 0 ? 1 : now_ns;
+}
+
+void flow_refuse(struct flow *f, uint64_t now_ns)
+{
+    if (f->sum.packets[DIR_S2C] == 0 && f->sum.packets[DIR_C2S] <= FEW_PACKETS) {
+        flow_end(f, FLOW_REFUSED, now_ns);
+    }
 }
 
 bool flow_is_reused(const struct flow *f, const struct packet *p)

@@ -92,6 +92,7 @@ struct flow {
     uint8_t known_told;  /* bits of enum record_known that control has heard… */
     uint8_t known_rules; /* …when the rules were these */
     uint8_t confidence;
+    uint8_t after_refusal;          /* client's packets since an ICMP error refused it */
     uint32_t text;                  /* handle of its texts, FLOW_NONE when there are none */
     struct qoe_handshake handshake; /* TCP; of QUIC only its round trips */
     /* Numbers of names in the table, 0 unknown: protocol, app, and category below. */
@@ -125,6 +126,12 @@ void flow_begin(struct flow *f, uint64_t id, uint8_t source, const struct packet
 bool flow_note(struct flow *f, const struct packet *p, enum flow_dir dir);
 /* Ends the flow with a status at now_ns, unless it has ended before. */
 void flow_end(struct flow *f, enum flow_status status, uint64_t now_ns);
+/*
+ * Takes in an ICMP error about the flow: it ends as refused, unless it has been in use, such as a
+ * call whose receiver hung up first. One that is not TCP goes on when it is in use after all before
+ * its final record has left, such as a call whose receiver was slow to listen.
+ */
+void flow_refuse(struct flow *f, uint64_t now_ns);
 /* True when packets came since the flow's last record. */
 bool flow_has_news(const struct flow *f);
 /* True when an account has to leave before the flow does: traffic, or its end, is untold. */

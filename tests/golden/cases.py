@@ -306,6 +306,36 @@ def call():
     return frames
 
 
+def refused_then_used():
+    """Three telephones whose other end does not listen yet (early media): the first is refused, and
+    answered 50 ms later; the second is refused and speaks on, without an answer; the third gives
+    up. They are a flow each, of which only the third was refused."""
+    frames = []
+
+    def says(ms, port, n, back=False):
+        ends = ("10.0.0.2", 30000, "10.0.0.1", port)
+        ends = ends if back else ends[2:] + ends[:2]
+        frames.append((START + ms / 1000, udp(*ends, rtp(n, 160 * n, 0xB if back else 0xA))))
+
+    def refuses(ms, n):
+        quoted = frames[n][1][14:]
+        frames.append((START + ms / 1000, ethernet(ipv4(
+            "10.0.0.2", "10.0.0.1", 1, struct.pack(">BBHI", 3, 3, 0, 0) + quoted[:28]))))
+
+    for port in (40000, 40002, 40004):
+        says(0, port, 0)
+    for n in range(3):
+        refuses(1, n)
+    for n in range(1, 1000):
+        if n > 2:
+            says(20 * n - 10, 40000, n, back=True)
+        says(20 * n, 40000, n)
+        says(20 * n, 40002, n)
+        if n < 3:
+            says(20 * n, 40004, n)
+    return frames
+
+
 def quic():
     """A handshake (40 ms to the server and back, 10 ms to the client), then the spin bit turning
     once in 50 ms, for four seconds."""
@@ -346,6 +376,7 @@ CASES = {
     "found-midway": (found_midway, ETHERNET),
     "dns-trouble": (dns_trouble, ETHERNET),
     "call": (call, ETHERNET),
+    "refused-then-used": (refused_then_used, ETHERNET),
     "quic": (quic, ETHERNET),
     "port-reuse": (port_reuse, ETHERNET),
     "half-closed": (half_closed, ETHERNET),

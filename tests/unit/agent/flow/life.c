@@ -132,6 +132,78 @@ static void a_refused_connection_is_told_within_a_second(void **state)
     end(&scene);
 }
 
+static void refuse(struct scene *scene, uint64_t at_ns)
+{
+    flow_refuse(scene->flow, at_ns);
+    flow_expiry_plan(scene->expiry, scene->flow, at_ns);
+}
+
+/* A datagram each 20 ms from one side, the first 10 ms after what was last. */
+static void speak(struct scene *scene, unsigned packets, enum flow_dir dir)
+{
+    for (unsigned i = 0; i < packets; i++) {
+        struct packet p = packet(PROTO_UDP, 0, scene->now_ns + (i == 0 ? 10 : 20) * MS);
+        give(scene, &p, dir);
+    }
+}
+
+static void a_refused_datagram_flow_goes_on_when_it_is_answered(void **state)
+{
+    (void)state;
+    struct scene scene = begin(PROTO_UDP, 0);
+    refuse(&scene, scene.now_ns);
+    assert_int_equal(scene.flow->status, FLOW_REFUSED);
+    speak(&scene, 1, DIR_S2C);
+    assert_int_equal(scene.flow->status, FLOW_ACTIVE);
+    refuse(&scene, scene.now_ns);
+    assert_int_equal(scene.flow->status, FLOW_ACTIVE); /* it has been in use */
+    assert_int_equal(pass(&scene, START + 20 * S) & (FLOW_DUE_FINAL | FLOW_DUE_REMOVE), 0);
+    end(&scene);
+}
+
+static void it_goes_on_when_its_client_does_more_than_try(void **state)
+{
+    (void)state;
+    struct scene scene = begin(PROTO_UDP, 0);
+    refuse(&scene, scene.now_ns);
+    speak(&scene, 5, DIR_C2S);
+    assert_int_equal(scene.flow->status, FLOW_REFUSED);
+    speak(&scene, 1, DIR_C2S);
+    assert_int_equal(scene.flow->status, FLOW_ACTIVE);
+    end(&scene);
+}
+
+static void it_stays_refused_once_that_is_told(void **state)
+{
+    (void)state;
+    struct scene scene = begin(PROTO_UDP, 0);
+    refuse(&scene, scene.now_ns);
+    assert_true((pass(&scene, START + S) & FLOW_DUE_FINAL) != 0);
+    speak(&scene, 6, DIR_C2S);
+    speak(&scene, 1, DIR_S2C);
+    assert_int_equal(scene.flow->status, FLOW_REFUSED);
+    assert_true((pass(&scene, START + 11 * S) & FLOW_DUE_REMOVE) != 0);
+    end(&scene);
+}
+
+/* The account of its first two seconds says that it ended; what counts flows must not lose it. */
+static void one_that_goes_on_after_its_end_was_accounted_begins_anew(void **state)
+{
+    (void)state;
+    struct scene scene = begin(PROTO_UDP, 0);
+    (void)pass(&scene, START + 1900 * MS);
+    refuse(&scene, START + 2050 * MS);
+    (void)pass(&scene, START + 2400 * MS);
+    assert_int_equal(scene.ended, 1);
+    assert_false(scene.flow->final_sent);
+    speak(&scene, 1, DIR_S2C);
+    (void)pass(&scene, START + 100 * S);
+    assert_null(scene.flow);
+    assert_int_equal(scene.begun, 2);
+    assert_int_equal(scene.ended, 2);
+    end(&scene);
+}
+
 static void a_reset_after_the_answer_is_a_reset(void **state)
 {
     (void)state;
@@ -329,6 +401,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_unanswered_syn_ends_after_five_seconds),
         cmocka_unit_test(a_refused_connection_is_told_within_a_second),
+        cmocka_unit_test(a_refused_datagram_flow_goes_on_when_it_is_answered),
+        cmocka_unit_test(it_goes_on_when_its_client_does_more_than_try),
+        cmocka_unit_test(it_stays_refused_once_that_is_told),
+        cmocka_unit_test(one_that_goes_on_after_its_end_was_accounted_begins_anew),
         cmocka_unit_test(a_reset_after_the_answer_is_a_reset),
         cmocka_unit_test(a_closed_connection_is_told_at_once_and_stays_visible_for_ten_seconds),
         cmocka_unit_test(udp_ends_by_silence),
