@@ -32,7 +32,7 @@ static void finish(struct probe *p)
 static void fail(struct probe *p, enum probe_state state, const char *why)
 {
     p->record.state = (uint8_t)state;
-    (void)snprintf(p->record.error, sizeof p->record.error, "%s", why); /* cut if need be */
+    (void)snprintf(p->record.error, sizeof p->record.error, "%.*s", DEVICE_ERROR_SIZE - 1, why);
     finish(p);
 }
 
