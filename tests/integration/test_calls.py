@@ -70,6 +70,18 @@ def call(line):
     return call_id
 
 
+def listens(line):
+    """Whether the far telephone answers by now."""
+    with opened((line.near, SIP)) as phone:
+        phone.settimeout(.5)
+        phone.sendto(packets.sip(f"OPTIONS sip:b@{line.far} SIP/2.0", "early", "1 OPTIONS"),
+                     (line.far, SIP))
+        try:
+            return phone.recv(4096).startswith(b"SIP/2.0 200")
+        except TimeoutError:
+            return False
+
+
 @pytest.fixture(scope="module")
 def site(shared_lab):
     """A centre, a far telephone behind 30 ms each way, and an agent at the near end of the line."""
@@ -77,7 +89,8 @@ def site(shared_lab):
     try:
         api = shared_lab.start_centre()
         Process(shared_lab, "phone", line.inside(sys.executable, "-c", FAR, line.far)).start()
-        shared_lab.agent("voice-1", line.device)
+        wait_for(lambda: listens(line), 30, "the far telephone listens")
+        shared_lab.agent("voice-1", line.device, extra="[flow]\nidle_udp = 20s")
         wait_for(lambda: (api.instance("voice-1") or {}).get("state") == "up", 30, "voice-1 is up")
         wait_for(lambda: any(source["state"] == "running" for row in api.get(
             "/instances/voice-1/query?op=status")["rows"] for source in row["sources"]), 30,
@@ -121,3 +134,17 @@ def test_speech_over_a_lossy_line_sounds_as_the_model_says(site):
     assert verdicts[far]["blame"] == ("server_side" if far == "s2c" else "client_side")
     assert verdicts[far]["score"] < verdicts[near]["score"]
     assert verdicts[far]["label"] in ("poor", "fair")
+    assert_told_at_the_centre(api, flow, far, call_id)
+
+
+def assert_told_at_the_centre(api, flow, direction, call_id):
+    """Who looks for a telephone finds the bad call, and sees whose it was."""
+    def found(address):
+        rows = api.get(f"/alerts?kind=rtp_loss_high&q={address}")["items"]
+        return [a for a in rows if f"; {words}; call {call_id}" in a["detail"]]
+    words = "server to client" if direction == "s2c" else "client to server"
+    for side in ("client", "server"):
+        alert = wait_for(lambda address=flow[side]: found(address), 60, f"an alert on {side}")[0]
+        assert alert["client"] == f"{flow['client']}:{flow['client_port']}"
+        assert alert["server"] == f"{flow['server']}:{flow['server_port']}"
+        assert alert["protocol"] == flow["protocol"] and alert["entity"] == "flow"
