@@ -1,6 +1,7 @@
 #define LOG_MODULE "geo"
 #include "agent/geo/geo.h"
 
+#include "agent/geo/copy.h"
 #include "common/log.h"
 #include "common/wire/text.h"
 
@@ -10,8 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-enum { CACHE_SLOTS = 4096 /* a power of two */ };
+enum {
+    CACHE_SLOTS = 4096,           /* a power of two */
+    FILE_MAX = 256 * 1024 * 1024, /* bytes; files of countries or networks have some ten MiB */
+};
 
 struct geo_file {
     const char *path;
@@ -56,12 +61,26 @@ static void file_close(struct geo_file *f)
     f->why[0] = '\0';
 }
 
+/* The library maps what it opens, and takes no descriptor: it gets a copy, by its name in /proc. */
+static int open_copy(struct geo_file *f, struct err *e)
+{
+    char name[32];
+    int fd = copy_of(f->path, FILE_MAX, e);
+    if (fd < 0) {
+        return -1;
+    }
+    (void)snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    int result = MMDB_open(name, MMDB_MODE_MMAP, &f->db);
+    (void)close(fd); /* the mapping stays */
+    return result == MMDB_SUCCESS ? 0 : err_set(e, ERR_PARSE, "%s", MMDB_strerror(result));
+}
+
 static void file_load(struct geo_file *f)
 {
-    int result = MMDB_open(f->path, MMDB_MODE_MMAP, &f->db);
-    f->state = result == MMDB_SUCCESS ? GEO_LOADED : GEO_BAD;
-    if (result != MMDB_SUCCESS) {
-        (void)snprintf(f->why, sizeof f->why, "%s", MMDB_strerror(result)); /* cut to fit */
+    struct err e = {0};
+    f->state = open_copy(f, &e) == 0 ? GEO_LOADED : GEO_BAD;
+    if (f->state == GEO_BAD) {
+        (void)snprintf(f->why, sizeof f->why, "%.*s", GEO_WHY_SIZE - 1, e.what); /* cut to fit */
         log_warn(NULL, "%s is not used: %s", f->path, f->why);
         return;
     }

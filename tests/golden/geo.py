@@ -79,6 +79,17 @@ def main():
             expect(f"{address} again", look.ask(address), wanted)
         write_mmdb(first, "Other-Country", {"192.0.2.0/24": country("ES")})
         expect("a new file", look.ask("192.0.2.1"), "ES|64500|Beispiel GmbH")
+        expect("hold", look.ask("hold"), "?")
+        with open(first, "r+b") as file:  # as cp over it does, between two looks
+            file.truncate(0)
+        expect("a file cut in place", look.ask("192.0.2.77"), "ES|64500|Beispiel GmbH")
+        expect("the end after it", look.end(), 0)
+        look = Look(sys.argv[1], first, second)
+        expect("an empty file", look.ask("state"), "bad |loaded GeoLite2-ASN")
+        with open(first, "r+b") as file:
+            file.truncate((256 << 20) + 1)
+        expect("a giant file", look.ask("why"), "the file has 257 MiB; at most 256 MiB are read|")
+        write_mmdb(first, "Other-Country", {"192.0.2.0/24": country("ES")})
         broken = pathlib.Path(name) / "broken"
         broken.write_bytes(first.read_bytes()[:100])
         os.replace(broken, second)
