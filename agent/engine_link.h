@@ -120,7 +120,7 @@ enum engine_wall { WALL_CAPABILITIES = 1, WALL_LANDLOCK = 2, WALL_SECCOMP = 4 };
 
 struct engine_link {
     unsigned workers;
-    uint64_t share_key; /* of agent/share.h */
+    uint64_t share_key; /* of agent/share.h and capture/fanout.h */
     struct engine_health *health;
     struct engine_lane lanes[ENGINE_MAX_WORKERS];
     int to_control;                    /* eventfd: records wait */

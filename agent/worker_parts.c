@@ -77,6 +77,7 @@ static void open_one(struct worker *w, const struct settings *s, unsigned index)
         .fanout = w->share.count,
         /* Unique among the processes of this machine as far as 16 bits go. */
         .fanout_group = (uint16_t)((unsigned)getpid() * ENGINE_MAX_SOURCES + index),
+        .fanout_key = w->share.key,
     };
     struct err e = {0};
     struct source *source = open_known(word, &options, &e);

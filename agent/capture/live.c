@@ -216,7 +216,8 @@ struct source *source_open_live(const char *interface, const struct source_optio
     set_up(live->pcap, interface, options);
     if (activate(live->pcap, interface, e) != 0 ||
         set_filter(live->pcap, options->filter, e) != 0 ||
-        (live->shared && fanout_join(pcap_fileno(live->pcap), options->fanout_group, e) != 0)) {
+        (live->shared && fanout_join(pcap_fileno(live->pcap), options->fanout_group,
+                                     options->fanout_key, e) != 0)) {
         goto out;
     }
     live->link_type = pcap_datalink(live->pcap);

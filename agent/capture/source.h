@@ -76,6 +76,7 @@ struct source_options {
     int64_t snaplen;
     unsigned fanout; /* workers that share a live source; 1 for none */
     uint16_t fanout_group;
+    uint64_t fanout_key; /* random, the same for all of them: see fanout.h */
 };
 
 /*
