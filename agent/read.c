@@ -232,7 +232,7 @@ static void close_reading(struct reading *r)
     read_book_free(r->book);
 }
 
-/* What was read; also before a fault of the file. */
+/* What was read; also before a fault of the file, but nothing is told of flows that do not fit. */
 static int print(struct reading *r, const struct read_options *options, struct err *e)
 {
     const char *slash = strrchr(options->path, '/');
@@ -260,13 +260,13 @@ int read_file(const struct read_options *options)
     struct reading r = {0};
     bool opened = open_reading(&r, options, &e) == 0;
     int result = opened ? read_all(&r, &e) : -1;
+    bool fits = result == 0 || e.code != ERR_NOMEM;
     if (result != 0) {
-        (void)fprintf(stderr,
-                      "picket-agent: %s cannot be read: %s; a whole pcap or pcapng file is wanted, "
-                      "such as tcpdump -w writes\n",
-                      options->path, e.what);
+        (void)fprintf(stderr, "picket-agent: %s cannot be read: %s%s\n", options->path, e.what,
+                      fits ? "; a whole pcap or pcapng file is wanted, such as tcpdump -w writes"
+                           : "");
     }
-    if (opened && print(&r, options, &e) != 0) {
+    if (opened && fits && print(&r, options, &e) != 0) {
         (void)fprintf(stderr, "picket-agent: %s\n", e.what);
         result = -1;
     }

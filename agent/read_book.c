@@ -136,10 +136,11 @@ int read_book_add(struct read_book *b, const struct flow_record *news)
     uint8_t buf[FLOW_PACKED_MAX];
     size_t len = flow_record_pack(&sum, buf, sizeof buf);
     if (len > entry->room) {
-        entry->packed = place(b, len);
-        if (entry->packed == NULL) {
-            return -1;
+        uint8_t *packed = place(b, len);
+        if (packed == NULL) {
+            return -1; /* what it has stays */
         }
+        entry->packed = packed;
         entry->room = (uint32_t)len;
     }
     memcpy(entry->packed, buf, len);

@@ -33,6 +33,24 @@ bool decode_knows_link(int link_type);
 bool decode_tunnel(unsigned tunnels, const struct packet *p, struct reader *r,
                    struct packet *inner);
 
+/* What several stages read; untouched when the bytes are short, and r is then bad. */
+static inline void read_mac(struct reader *r, struct mac *mac)
+{
+    const uint8_t *bytes = reader_bytes(r, sizeof mac->bytes);
+    if (bytes != NULL) {
+        memcpy(mac->bytes, bytes, sizeof mac->bytes);
+    }
+}
+
+/* size: 4 or 16 bytes. */
+static inline void read_addr(struct reader *r, size_t size, struct addr *addr)
+{
+    const uint8_t *bytes = reader_bytes(r, size);
+    if (bytes != NULL) {
+        memcpy(addr->bytes, bytes, size);
+    }
+}
+
 /* The stages behind them, one a file; r stands at the stage's first byte. */
 enum decode_result decode_link(int link_type, struct reader *r, struct packet *p,
                                uint16_t *ethertype);

@@ -57,14 +57,6 @@ static bool is_error(uint8_t protocol, uint8_t type)
            type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER;
 }
 
-static void read_addr(struct reader *r, size_t size, struct addr *addr)
-{
-    const uint8_t *bytes = reader_bytes(r, size);
-    if (bytes != NULL) {
-        memcpy(addr->bytes, bytes, size);
-    }
-}
-
 /* The quoted packet up to its ports; IPv6 extension headers are not followed in quotes. */
 static void read_quoted(struct reader *r, struct packet *p)
 {

@@ -26,14 +26,6 @@ enum ipv6_extension {
     EXT_SHIM6 = 140,
 };
 
-static void read_addr(struct reader *r, size_t size, struct addr *addr)
-{
-    const uint8_t *bytes = reader_bytes(r, size);
-    if (bytes != NULL) {
-        memcpy(addr->bytes, bytes, size);
-    }
-}
-
 /* Notes the packet's bounds and cuts the reader to them. ip_len was checked against the wire. */
 static void bound(struct reader *r, const uint8_t *start, size_t ip_len, struct packet *p)
 {

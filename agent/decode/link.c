@@ -52,14 +52,6 @@ static bool is_vlan_tag(uint16_t ethertype)
            ethertype == ETHERTYPE_QINQ_OLD;
 }
 
-static void read_mac(struct reader *r, struct mac *mac)
-{
-    const uint8_t *bytes = reader_bytes(r, MAC_SIZE);
-    if (bytes != NULL) {
-        memcpy(mac->bytes, bytes, MAC_SIZE);
-    }
-}
-
 enum decode_result decode_version(const struct reader *r, uint16_t *ethertype)
 {
     if (reader_left(r) == 0) {

@@ -16,7 +16,11 @@ enum { QUIC_ID_MAX = 20 };
 #define QUIC_DRAFT_29 0xff00001du /* …and those up to 34 the next */
 #define QUIC_DRAFT_34 0xff000022u
 #define QUIC_V1       0x00000001u
-#define QUIC_V2       0x6b3343cfu
+#define QUIC_V2       0x6b3343cfu /* RFC 9369 */
+
+/* Upper bits of others whose headers are alike, though their keys are not known here. */
+#define QUIC_DRAFTS 0xff0000u  /* of 24 bits: any draft */
+#define QUIC_MVFST  0xfaceb00u /* of 28 bits: drafts of mvfst's own */
 
 /* An Initial packet; everything is borrowed from the datagram. */
 struct quic_initial {

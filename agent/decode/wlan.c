@@ -6,7 +6,6 @@
 #include "agent/decode/decode.h"
 
 enum {
-    MAC_SIZE = 6,
     TYPE_MASK = 0x0f, /* protocol version 0 and type */
     TYPE_DATA = 0x08,
     SUBTYPE_NO_DATA = 0x40,
@@ -18,14 +17,6 @@ enum {
     QOS_AMSDU = 0x80,
     RADIOTAP_LEN_AT = 2,
 };
-
-static void read_mac(struct reader *r, struct mac *mac)
-{
-    const uint8_t *bytes = reader_bytes(r, MAC_SIZE);
-    if (bytes != NULL) {
-        memcpy(mac->bytes, bytes, MAC_SIZE);
-    }
-}
 
 /* Which of the three or four addresses is whose: table 9-30. */
 static void read_addresses(struct reader *r, unsigned flags, struct packet *p)

@@ -1,16 +1,10 @@
-/*
- * The first bytes of a stream, put together from parts in any order, in buffers from a pool that is
- * made once. Worker thread only.
- */
+/* The first bytes of a stream, put together from parts in any order. Memory is the caller's. */
 #pragma once
-
-#include "common/err.h"
-#include "common/slab.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ASSEMBLY_SIZE = 4096, ASSEMBLY_NONE = 0 };
+enum { ASSEMBLY_SIZE = 4096 };
 
 struct assembly {
     uint64_t seen[ASSEMBLY_SIZE / 64]; /* bit n: byte n is there */

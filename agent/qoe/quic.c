@@ -16,6 +16,7 @@
 #define XXH_INLINE_ALL
 #include "agent/qoe/quic.h"
 
+#include "agent/decode/quic_initial.h"
 #include "common/reader.h"
 
 #include <xxhash.h>
@@ -34,8 +35,6 @@ enum {
     BLAME_POINTS = 15,
     FINE_POINTS = 80,
 };
-#define VERSION_1 0x00000001u
-#define VERSION_2 0x6b3343cfu /* RFC 9369 */
 
 enum kind { QUIC_SHORT, QUIC_INITIAL, QUIC_EARLY, QUIC_HANDSHAKE, QUIC_RETRY, QUIC_NEGOTIATION };
 
@@ -50,15 +49,15 @@ struct header {
 /* Version 1 and its drafts (mvfst's own among them), and version 2. */
 static bool is_known(uint32_t version)
 {
-    return version == VERSION_1 || version == VERSION_2 || version >> 8 == 0xff0000 ||
-           version >> 4 == 0xfaceb00;
+    return version == QUIC_V1 || version == QUIC_V2 || version >> 8 == QUIC_DRAFTS ||
+           version >> 4 == QUIC_MVFST;
 }
 
 static enum kind kind_of(uint32_t version, uint8_t first)
 {
     static const uint8_t kinds[] = {QUIC_INITIAL, QUIC_EARLY, QUIC_HANDSHAKE, QUIC_RETRY};
     unsigned type = first >> 4 & 3;
-    if (version == VERSION_2) {
+    if (version == QUIC_V2) {
         type = (type + 3) & 3; /* one further, RFC 9369 section 3.2 */
     }
     return (enum kind)kinds[type];
