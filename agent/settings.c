@@ -1,6 +1,7 @@
 #include "agent/settings.h"
 
 #include "agent/capture/source.h"
+#include "agent/decode/fragment.h"
 #include "agent/detect/detector.h"
 #include "agent/engine_link.h"
 #include "agent/limits.h"
@@ -161,7 +162,7 @@ static const struct conf_row rows[] = {
      .reloadable = true,
      .help =
          "Memory of each worker for putting fragmented datagrams together, 66 KiB each and used "
-         "as they come; 0: fragments count one by one."},
+         "as they come, so 132KiB or more; 0: fragments count one by one."},
     {.key = "flow.max",
      .type = CONF_INT,
      .offset = AT(flow_max),
@@ -423,6 +424,17 @@ static void check_memory(const struct settings *s, struct conf_faults *faults)
     }
 }
 
+static void check_fragments(const struct settings *s, struct conf_faults *faults)
+{
+    if (s->capture_fragments > 0 && s->capture_fragments < FRAGMENTS_MIN_BYTES) {
+        conf_fault(faults,
+                   "capture.fragments: %" PRId64
+                   " bytes are less than two datagrams take; raise it "
+                   "to %d KiB or more, or set 0 to put none together",
+                   s->capture_fragments, FRAGMENTS_MIN_BYTES / 1024);
+    }
+}
+
 static void check_sources(const struct settings *s, struct conf_faults *faults)
 {
     const struct conf_list *list = &s->capture_sources;
@@ -476,6 +488,7 @@ struct settings *settings_load(const char *path, struct conf_faults *faults)
     if (!faults->no_file) {
         check_name(s, faults);
         check_sources(s, faults);
+        check_fragments(s, faults);
         check_memory(s, faults);
         bus_urls_check(&s->nats_urls, faults);
         check_urls(s, faults);

@@ -25,7 +25,10 @@ static enum worker_decoded join(struct worker *w, struct packet *p)
 enum worker_decoded worker_decode(struct worker *w, const struct packet_view *view,
                                   struct packet *p)
 {
-    *p = (struct packet){.time_ns = view->time_ns, .frames = 1, .frame_len = view->len};
+    *p = (struct packet){.time_ns = view->time_ns,
+                         .source = (uint8_t)w->reading,
+                         .frames = 1,
+                         .frame_len = view->len};
     if (decode_packet(view->link_type, w->tunnels, view->bytes, view->caplen, view->len, p) !=
         DECODE_OK) {
         worker_count_undecoded(w, 1, view->len);

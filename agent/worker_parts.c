@@ -262,6 +262,7 @@ static void follow_clock(struct worker *w, uint64_t wall_ns)
     }
     flow_expiry_shift_back(w->expiry, back_ns);
     half_open_shift_back(w->openings, back_ns);
+    fragments_shift_back(w->fragments, back_ns);
     w->clock_ns = w->clock_ns > back_ns ? w->clock_ns - back_ns : 0;
     w->timers_ns = w->clock_ns;
 }

@@ -15,11 +15,12 @@ enum {
     UNIT = 8, /* bytes; offsets count in them */
     DATA_MAX = 65536,
     UNITS = DATA_MAX / UNIT,
-    HEAD_MAX = 256,      /* IPv4: 60; IPv6 with extension headers before the fragment's */
-    TOTAL_MAX = 65535,   /* what a length field of IP can say */
-    FRAGMENT_HEADER = 8, /* IPv6: not in the datagram */
-    IPV6_HEADER = 40,    /* not in its length field */
-    IPV4_LENGTH_AT = 2,  /* length; then identification, flags and offset */
+    HEAD_MAX = 256,          /* IPv4: 60; IPv6 with extension headers before the fragment's */
+    PACKETS_MAX = 2 * UNITS, /* of one datagram, copies among them */
+    TOTAL_MAX = 65535,       /* what a length field of IP can say */
+    FRAGMENT_HEADER = 8,     /* IPv6: not in the datagram */
+    IPV6_HEADER = 40,        /* not in its length field */
+    IPV4_LENGTH_AT = 2,      /* length; then identification, flags and offset */
     IPV4_FLAGS_AT = 6,
     IPV6_LENGTH_AT = 4,
     BUCKETS = 1024, /* a power of two */
@@ -46,6 +47,8 @@ struct slot {
     uint64_t units[UNITS / 64];
     uint8_t bytes[HEAD_MAX + DATA_MAX]; /* the headers end at HEAD_MAX */
 };
+
+_Static_assert(2 * sizeof(struct slot) <= FRAGMENTS_MIN_BYTES, "one is lent, one is filled");
 
 struct fragments {
     struct slab slots;
@@ -194,6 +197,7 @@ static uint32_t begin(struct fragments *f, const struct packet *p)
         .fragment = true,
         .later_fragment = true, /* what is told of it has no content */
         .fragment_id = p->fragment_id,
+        .source = p->source,
         .tunnel_told = p->tunnel_told,
     };
     s->first.ends.src_port = 0;
@@ -317,6 +321,7 @@ static enum fragment_result hand_out(struct fragments *f, uint32_t handle, struc
         .ends = {.vlan = s->first.ends.vlan, .origin = s->first.ends.origin},
         .src_mac = p->src_mac,
         .dst_mac = p->dst_mac,
+        .source = p->source,
         .more_packets = (uint16_t)(s->packets - 1),
         .more_bytes = s->ip_bytes - (uint32_t)whole->len,
         .frames = s->frames,
@@ -357,7 +362,7 @@ enum fragment_result fragments_take(struct fragments *f, struct packet *p, struc
     }
     struct slot *s = slot_at(f, handle);
     share_ports(s, p);
-    if (s->refused || !add(s, p)) {
+    if (s->refused || s->packets == PACKETS_MAX || !add(s, p)) {
         return refuse(f, s);
     }
     s->packets++;
@@ -386,4 +391,18 @@ bool fragments_give_up(struct fragments *f, uint64_t now_ns, struct packet *p)
         }
     }
     return false;
+}
+
+static uint64_t moved_back(uint64_t time_ns, uint64_t by_ns)
+{
+    return time_ns > by_ns ? time_ns - by_ns : 0;
+}
+
+void fragments_shift_back(struct fragments *f, uint64_t by_ns)
+{
+    for (uint32_t handle = f->oldest; handle != NO_SLOT; handle = slot_at(f, handle)->newer) {
+        struct packet *first = &slot_at(f, handle)->first;
+        first->time_ns = moved_back(first->time_ns, by_ns);
+    }
+    f->given_up.time_ns = moved_back(f->given_up.time_ns, by_ns);
 }

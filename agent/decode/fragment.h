@@ -13,6 +13,9 @@
 
 struct fragments;
 
+/* Less is not enough for a datagram in the making beside the one that is with the caller. */
+enum { FRAGMENTS_MIN_BYTES = 132 * 1024 };
+
 enum fragment_result {
     FRAGMENT_HELD,  /* counts later */
     FRAGMENT_WHOLE, /* it was the last one that lacked */
@@ -25,7 +28,10 @@ struct datagram {
     size_t len;
 };
 
-/* Memory for datagrams, used as they come; 0: none is put together. NULL and e on failure. */
+/*
+ * Memory for datagrams, used as they come, FRAGMENTS_MIN_BYTES or more; 0: none is put together.
+ * NULL and e on failure.
+ */
 struct fragments *fragments_new(size_t bytes, struct err *e);
 void fragments_free(struct fragments *f);
 /*
@@ -40,3 +46,5 @@ enum fragment_result fragments_take(struct fragments *f, struct packet *p, struc
  * and then.
  */
 bool fragments_give_up(struct fragments *f, uint64_t now_ns, struct packet *p);
+/* The clock was set back by so much: what is held follows it, since it would else never be late. */
+void fragments_shift_back(struct fragments *f, uint64_t by_ns);

@@ -84,6 +84,7 @@ struct packet {
     const uint8_t *tcp_header; /* for TCP, with its options; else NULL */
     bool fragment;             /* part of a fragmented datagram */
     bool later_fragment;       /* not its first part: carries no ports */
+    uint8_t source;            /* index of where it was captured; the worker's */
     uint32_t fragment_id;      /* IPv4: identification of any packet; IPv6: of a fragment, else 0 */
     uint16_t fragment_at;      /* of a fragment: where its bytes belong in the datagram */
     uint16_t fragment_head;    /* of a fragment: bytes of headers from ip to its own bytes */

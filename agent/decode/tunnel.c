@@ -159,6 +159,7 @@ bool decode_tunnel(unsigned tunnels, const struct packet *p, struct reader *r, s
     }
     *inner = (struct packet){.time_ns = p->time_ns,
                              .began_ns = p->began_ns,
+                             .source = p->source,
                              .frames = p->frames,
                              .frame_len = p->frame_len};
     if (pass_inner_link(r, t.form, inner) != DECODE_OK) {

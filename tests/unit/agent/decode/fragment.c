@@ -154,6 +154,66 @@ static void what_does_not_become_whole_in_time_is_given_up(void **state)
     fragments_free(f);
 }
 
+static void what_is_held_follows_a_clock_set_back(void **state)
+{
+    (void)state;
+    struct fragments *f = fragments_new(MEMORY, NULL);
+    struct frame frame;
+    struct datagram whole;
+    struct packet given;
+    struct packet p = piece(&frame, 1, 0, PIECE, 2 * PIECE);
+    p.time_ns = 4000 * SECOND;
+    assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_HELD);
+    fragments_shift_back(f, 3600 * SECOND);
+    assert_false(fragments_give_up(f, 409 * SECOND, &given));
+    assert_true(fragments_give_up(f, 410 * SECOND, &given));
+    assert_int_equal(given.time_ns, 400 * SECOND);
+    fragments_free(f);
+}
+
+/* One is with the caller while the next is filled. */
+static void the_smallest_memory_serves_for_ever(void **state)
+{
+    (void)state;
+    struct fragments *f = fragments_new(FRAGMENTS_MIN_BYTES, NULL);
+    for (unsigned ident = 1; ident <= 5; ident++) {
+        struct frame frame;
+        struct datagram whole;
+        struct packet p = piece(&frame, ident, 0, PIECE, PIECE + 8);
+        assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_HELD);
+        p = piece(&frame, ident, PIECE, 8, PIECE + 8);
+        assert_int_equal(fragments_take(f, &p, &whole), FRAGMENT_WHOLE);
+        check_whole(&whole, PIECE + 8);
+    }
+    fragments_free(f);
+}
+
+static void copies_without_end_all_count(void **state)
+{
+    (void)state;
+    enum { COPIES = 70000 };
+    struct fragments *f = fragments_new(MEMORY, NULL);
+    uint64_t packets = 0, bytes = 0, frames = 0;
+    for (unsigned i = 0; i < COPIES; i++) {
+        struct frame frame;
+        struct datagram whole;
+        struct packet given, p = piece(&frame, 9, 0, PIECE, 2 * PIECE);
+        bool alone = fragments_take(f, &p, &whole) == FRAGMENT_ALONE;
+        packets += alone;
+        frames += alone;
+        bytes += alone ? p.ip_len : 0;
+        while (fragments_give_up(f, i + 1 == COPIES ? UINT64_MAX : 0, &given)) {
+            packets += 1u + given.more_packets;
+            frames += given.frames;
+            bytes += given.ip_len;
+        }
+    }
+    assert_int_equal(packets, COPIES);
+    assert_int_equal(frames, COPIES);
+    assert_int_equal(bytes, COPIES * (20ull + PIECE));
+    fragments_free(f);
+}
+
 static void the_oldest_makes_room(void **state)
 {
     (void)state;
@@ -221,6 +281,9 @@ int main(void)
         cmocka_unit_test(an_overlap_refuses_the_whole_datagram),
         cmocka_unit_test(two_ends_of_one_datagram_refuse_it),
         cmocka_unit_test(what_does_not_become_whole_in_time_is_given_up),
+        cmocka_unit_test(what_is_held_follows_a_clock_set_back),
+        cmocka_unit_test(the_smallest_memory_serves_for_ever),
+        cmocka_unit_test(copies_without_end_all_count),
         cmocka_unit_test(the_oldest_makes_room),
         cmocka_unit_test(what_was_not_captured_whole_counts_alone),
         cmocka_unit_test(a_datagram_longer_than_ip_can_say_is_refused),
