@@ -24,6 +24,8 @@ void emit_risks(struct emitter *em, struct flow *f, uint64_t now_ns)
     r->at_ns = now_ns;
     r->new_risks = f->risks & ~f->risks_told;
     r->kind = RECORD_RISK;
+    r->known = 0;
+    r->news = 0;
     emit_fill_totals(em, f, &r->flow);
     flow_clear_deltas(&r->flow);
     r->flow.final = false;
@@ -80,6 +82,8 @@ bool emit_flow(struct emitter *em, struct flow *f, uint64_t now_ns)
     r->at_ns = now_ns;
     r->new_risks = 0;
     r->kind = RECORD_FLOW;
+    r->known = 0;
+    r->news = 0;
     flow_fill_record(em->table, f, em->labels[f->source], &r->flow);
     prints_fill(em->prints, f->self, &r->flow.prints);
     ring_commit(em->lane->flows);

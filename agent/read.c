@@ -19,15 +19,18 @@
 #include <unistd.h>
 
 enum {
-    FINISH_PIECE = 1024, /* flows between two drains of the rings */
+    FINISH_PIECE = 512, /* flows between two drains of the rings */
     PROGRESS_MS = 250,
     PAUSE_NS = 200000,                 /* of a thread that has to wait for the other side */
     DEPTH_MAX = ENGINE_FLOW_SLOTS / 8, /* records that may wait before a turn adds to them */
 };
 
+struct reading;
+
 struct reader {
+    struct reading *reading;
     struct worker *worker;
-    struct ring *flows; /* of its lane */
+    struct engine_lane *lane;
     pthread_t thread;
     bool started;
     _Atomic bool done; /* set by the thread: nothing more comes into its rings */
@@ -39,24 +42,29 @@ struct reading {
     struct reader readers[ENGINE_MAX_WORKERS];
     unsigned workers;
     struct read_book *book;
+    int fault;           /* -1: no memory for a flow */
     bool to_person;      /* standard error is a terminal */
     bool progress_shown; /* a line of it stands there */
     uint64_t began_ns;   /* monotonic, as the next */
     uint64_t shown_ns;
 };
 
-static int drain(struct reading *r, const struct engine_lane *lane)
+static void drain(struct reading *r, const struct engine_lane *lane)
 {
     const struct record *record;
-    int result = 0;
     while ((record = ring_peek(lane->flows)) != NULL) {
-        result |= read_book_add(r->book, &record->flow);
+        r->fault |= read_book_add(r->book, &record->flow);
         ring_release(lane->flows);
     }
     while (ring_peek(lane->accounts) != NULL) {
         ring_release(lane->accounts);
     }
-    return result;
+}
+
+static void drain_alone(void *arg)
+{
+    struct reader *reader = arg;
+    drain(reader->reading, reader->lane);
 }
 
 static struct read_sums sums_of(const struct reading *r)
@@ -72,6 +80,7 @@ static struct read_sums sums_of(const struct reading *r)
         sums.shed_openings += atomic_load(&stats->shed_openings);
         sums.shed_flows += atomic_load(&stats->shed_flows);
         sums.dpi_refused += atomic_load(&stats->dpi_refused);
+        sums.records_lost += ring_dropped(r->link.lanes[i].flows);
     }
     return sums;
 }
@@ -103,17 +112,17 @@ static int read_alone(struct reading *r)
 {
     struct worker *worker = r->readers[0].worker;
     bool more = true;
-    int result = 0;
-    while (more && result == 0) {
+    worker_lose_nothing(worker, drain_alone, &r->readers[0]);
+    while (more && r->fault == 0) {
         more = worker_turn(worker);
-        result = drain(r, &r->link.lanes[0]);
+        drain(r, &r->link.lanes[0]);
         show_progress(r);
     }
-    for (more = true; more && result == 0;) {
+    for (more = true; more && r->fault == 0;) {
         more = worker_finish(worker, FINISH_PIECE);
-        result = drain(r, &r->link.lanes[0]);
+        drain(r, &r->link.lanes[0]);
     }
-    return result;
+    return r->fault;
 }
 
 static void pause_shortly(void)
@@ -122,9 +131,11 @@ static void pause_shortly(void)
     (void)nanosleep(&pause, NULL); /* woken early is as well */
 }
 
-static void await_room(const struct reader *reader)
+static void await_room(void *arg)
 {
-    while (ring_depth(reader->flows) > DEPTH_MAX) {
+    const struct reader *reader = arg;
+    while (ring_depth(reader->lane->flows) > DEPTH_MAX ||
+           ring_depth(reader->lane->accounts) > ENGINE_ACCOUNT_SLOTS / 2) {
         pause_shortly();
     }
 }
@@ -132,6 +143,7 @@ static void await_room(const struct reader *reader)
 static void *reader_thread(void *arg)
 {
     struct reader *reader = arg;
+    worker_lose_nothing(reader->worker, await_room, reader);
     while (worker_turn(reader->worker)) {
         await_room(reader);
     }
@@ -159,7 +171,7 @@ static int read_together(struct reading *r)
         all = true;
         for (unsigned i = 0; i < r->workers; i++) {
             all = atomic_load_explicit(&r->readers[i].done, memory_order_acquire) && all;
-            result |= drain(r, &r->link.lanes[i]);
+            drain(r, &r->link.lanes[i]);
         }
         show_progress(r);
         if (!all) {
@@ -171,7 +183,7 @@ static int read_together(struct reading *r)
             (void)pthread_join(r->readers[i].thread, NULL); /* ours and not joined before */
         }
     }
-    return result;
+    return result | r->fault;
 }
 
 static int read_all(struct reading *r, struct err *e)
@@ -207,7 +219,8 @@ static int open_reading(struct reading *r, const struct read_options *options, s
     }
     for (r->workers = 0; r->workers < options->workers; r->workers++) {
         struct reader *reader = &r->readers[r->workers];
-        reader->flows = r->link.lanes[r->workers].flows;
+        reader->reading = r;
+        reader->lane = &r->link.lanes[r->workers];
         reader->worker = worker_new(r->settings, &r->link, r->workers, e);
         if (reader->worker == NULL) {
             return -1;

@@ -12,6 +12,7 @@ struct read_sums {
     uint64_t shed_openings; /* unanswered SYNs */
     uint64_t shed_flows;    /* told before their time */
     uint64_t dpi_refused;   /* flows */
+    uint64_t records_lost;  /* for want of room in a ring */
 };
 
 /* One JSON object a flow and line, in the book's order. */

@@ -261,6 +261,7 @@ static void print_whole(const char *name, const struct read_book *book,
         {"unanswered SYNs without a record: too many at one time", sums->shed_openings},
         {"flows ended early, to make room", sums->shed_flows},
         {"flows without room for DPI", sums->dpi_refused},
+        {"records of flows lost: a ring was full", sums->records_lost},
     };
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
         if (losses[i].count > 0) {

@@ -3,10 +3,10 @@
  *
  *   take_view:   copy, decode, tunnels and fragments, into a batch
  *   take_packet: flow → quality → fingerprints → DPI → records, for each of a batch in order
- *   on_due:    account, periodic and last records, by packet time
- *   turn:      a batch from each source, timers, questions, counters; then sleep on a quiet wire
+ *   advance:     timers, by packet time: account, periodic and last records (worker_due.c)
+ *   turn:        a batch from each source, timers, questions, counters; then sleep on a quiet wire
  *
- * No malloc, lock or log in take_view, take_packet and on_due.
+ * No malloc, lock or log in take_view, take_packet and advance.
  */
 #include "agent/worker.h"
 
@@ -22,27 +22,10 @@
 #include "common/clock.h"
 
 enum {
-    BATCH = 64,         /* packets of one source before another gets its turn */
-    DUE_PER_TICK = 256, /* flows that timers see to at once; the next packet sees to the rest */
+    BATCH = 64,      /* packets of one source before another gets its turn */
+    END_PIECE = 256, /* flows told at the end before control has a moment */
 };
 #define CLOCK_TICK_NS 50000000ull /* packet time between two looks at the timers */
-
-static void on_due(struct flow *f, unsigned due, void *arg)
-{
-    struct worker *w = arg;
-    if ((due & FLOW_DUE_FINAL) != 0) {
-        (void)worker_send_last(w, f); /* tried again when the flow is removed */
-    }
-    if ((due & FLOW_DUE_REPORT) != 0) {
-        (void)emit_flow(&w->emitter, f, w->clock_ns); /* deltas stay for the next one */
-    }
-    if ((due & FLOW_DUE_ACCOUNT) != 0) {
-        emit_account(&w->emitter, f, w->clock_ns);
-    }
-    if ((due & FLOW_DUE_REMOVE) != 0) {
-        worker_remove_flow(w, f);
-    }
-}
 
 static struct flow *begin_flow(struct worker *w, const struct packet *p, enum flow_dir *dir)
 {
@@ -120,11 +103,7 @@ static void advance(struct worker *w, uint64_t time_ns)
         w->clock_ns = time_ns;
     }
     if (w->clock_ns - w->timers_ns >= CLOCK_TICK_NS) {
-        unsigned seen = flow_expiry_run(w->expiry, w->clock_ns, DUE_PER_TICK, on_due, w);
-        seen += worker_openings_due(w, DUE_PER_TICK - seen);
-        if (seen < DUE_PER_TICK) {
-            w->timers_ns = w->clock_ns;
-        }
+        worker_see_to_due(w);
     }
 }
 
@@ -182,10 +161,15 @@ static void work_off(struct worker *w)
 void worker_take_shed(struct worker *w, uint64_t now_ns)
 {
     struct batch_item item;
+    unsigned reading = w->reading;
     while (fragments_give_up(w->fragments, now_ns, &item.packet)) {
+        struct packet *p = &item.packet;
+        p->time_ns = p->time_ns < w->clock_ns ? p->time_ns : w->clock_ns;
+        w->reading = p->source;
         find_owner(w, &item);
         on_packet(w, &item);
     }
+    w->reading = reading;
 }
 
 static void take_view(const struct packet_view *view, void *arg)
@@ -203,7 +187,8 @@ static void take_view(const struct packet_view *view, void *arg)
         batch_add(w->batch, &kept);
     }
     if ((decoded & DECODED_FRAGMENT) != 0) {
-        work_off(w); /* the datagram's bytes are not the batch's */
+        work_off(w);               /* the datagram's bytes are not the batch's */
+        advance(w, view->time_ns); /* also one that is held tells that time has passed */
         worker_take_shed(w, w->clock_ns);
     }
 }
@@ -267,7 +252,7 @@ void worker_run(struct worker *w)
         }
     }
     bool drained = true;
-    while (worker_finish(w, DUE_PER_TICK)) {
+    while (worker_finish(w, END_PIECE)) {
         emit_wake(&w->emitter, clock_wall_ns(), true);
         worker_publish(w, clock_wall_ns()); /* the parent sees that we move */
         drained = drained && worker_await_room(w);

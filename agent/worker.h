@@ -34,5 +34,11 @@ void worker_stop(struct worker *w);
  * all sources have ended.
  */
 bool worker_turn(struct worker *w);
+/*
+ * For programs that lose no record: make_room(arg) is called on the worker's thread when many flows
+ * fall due at once, and returns with the rings of its lane empty or nearly so. All that is due by
+ * a packet is then told before it. Call before the first turn.
+ */
+void worker_lose_nothing(struct worker *w, void (*make_room)(void *arg), void *arg);
 /* Sends the last record of flows, at most `limit` of them; false once none is left. */
 bool worker_finish(struct worker *w, unsigned limit);

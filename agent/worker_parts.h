@@ -53,6 +53,8 @@ struct worker {
     struct collector *collector; /* NULL: no source of ours collects */
     struct emitter emitter;
     struct questions questions;
+    void (*make_room)(void *arg); /* NULL: what has no room waits */
+    void *make_room_arg;
     /* Packet time. */
     uint64_t clock_ns;
     uint64_t timers_ns; /* when the timers were last all seen to */
@@ -143,6 +145,9 @@ static inline void worker_look_for_prints(struct worker *w, struct flow *f, cons
 
 /* Takes in a packet of a flow; true when the flow must be planned anew (worker.c). */
 bool worker_note(struct worker *w, struct flow *f, const struct packet *p, enum flow_dir dir);
+
+/* worker_due.c. Tells and ends what is due by packet time, as far as the rings have room. */
+void worker_see_to_due(struct worker *w);
 
 /* worker_end.c. What DPI knows becomes the flow's own. */
 void worker_take_verdict(struct worker *w, struct flow *f);

@@ -21,6 +21,7 @@ struct told {
     struct line *lines;
     size_t count, room;
     uint64_t packets, bytes, undecoded;
+    uint64_t lost; /* records and accounts without room */
     unsigned busy; /* workers that had packets */
 };
 
@@ -80,6 +81,19 @@ static void drain(struct told *t, const struct engine_lane *lane, unsigned index
     }
 }
 
+struct taking {
+    struct told *told;
+    const struct engine_lane *lane;
+    unsigned index;
+    unsigned workers;
+};
+
+static void make_room(void *arg)
+{
+    const struct taking *t = arg;
+    drain(t->told, t->lane, t->index, t->workers);
+}
+
 static void run_worker(struct told *t, const struct settings *settings, struct engine_link *link,
                        unsigned index)
 {
@@ -90,6 +104,8 @@ static void run_worker(struct told *t, const struct settings *settings, struct e
         (void)printf("cannot read: %s\n", e.what);
         exit(EXIT_FAILURE);
     }
+    struct taking taking = {t, lane, index, link->workers};
+    worker_lose_nothing(w, make_room, &taking);
     while (worker_turn(w)) {
         drain(t, lane, index, link->workers);
     }
@@ -99,6 +115,7 @@ static void run_worker(struct told *t, const struct settings *settings, struct e
         drain(t, lane, index, link->workers);
     }
     worker_free(w);
+    t->lost += ring_dropped(lane->flows) + ring_dropped(lane->accounts);
     t->packets += atomic_load(&lane->stats->packets);
     t->bytes += atomic_load(&lane->stats->bytes);
     t->undecoded += atomic_load(&lane->stats->undecoded);
@@ -138,6 +155,11 @@ static bool same(const struct told *one, const struct told *more, unsigned worke
                      " undecoded; one: %" PRIu64 ", %" PRIu64 ", %" PRIu64 "\n",
                      workers, more->packets, more->bytes, more->undecoded, one->packets, one->bytes,
                      one->undecoded);
+        return false;
+    }
+    if (one->lost + more->lost > 0) {
+        (void)printf("one: %" PRIu64 " lost, %u workers: %" PRIu64 "\n", one->lost, workers,
+                     more->lost);
         return false;
     }
     for (size_t i = 0; i < one->count || i < more->count; i++) {
