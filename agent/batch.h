@@ -16,7 +16,8 @@ enum { BATCH_PACKETS = 32, BATCH_BYTES = 1 << 19 }; /* twice the greatest captur
 struct batch_item {
     struct packet packet; /* its pointers are into the batch */
     uint32_t tag;         /* see flow_table_tag */
-    bool owned;           /* this worker sees to it; else only its time counts */
+    bool owned;           /* this worker sees to it; else only its time counts… */
+    bool overheard;       /* …and what it tells of calls */
 };
 
 struct batch {
@@ -45,7 +46,8 @@ static inline struct batch_item *batch_next(struct batch *b)
 
 static inline void batch_add(struct batch *b, const struct packet_view *kept)
 {
-    b->used += b->items[b->count++].owned ? kept->caplen : 0;
+    const struct batch_item *item = &b->items[b->count++];
+    b->used += item->owned || item->overheard ? kept->caplen : 0;
 }
 
 static inline void batch_clear(struct batch *b)

@@ -131,14 +131,17 @@ static void on_packet(struct worker *w, const struct batch_item *item)
     if (p->unreachable && worker_owns(w, &p->about)) {
         refuse_quoted(w, p);
     }
-    if (item->owned) { /* else it only tells that time has passed */
+    if (item->owned) { /* else it only tells that time has passed, and of calls */
         take_packet(w, p, item->tag);
+    } else if (item->overheard) {
+        flow_quality_overhear(w->table, p);
     }
 }
 
 static void find_owner(struct worker *w, struct batch_item *item)
 {
     item->owned = worker_owns(w, &item->packet.ends);
+    item->overheard = !item->owned && flow_quality_concerns_all(&item->packet);
     item->tag = item->owned ? flow_table_tag(w->table, &item->packet.ends) : 0;
 }
 

@@ -197,8 +197,8 @@ static void add_format(struct sdp_media *m, int type)
     }
     uint32_t clock_hz = 0;
     enum codec codec = codec_of_payload_type((uint8_t)type, &clock_hz);
-    m->format[m->formats++] = (struct sdp_format){
-        .type = (uint8_t)type, .codec = (uint8_t)codec, .clock_100hz = (uint16_t)(clock_hz / 100)};
+    m->format[m->formats++] =
+        (struct sdp_format){.type = (uint8_t)type, .codec = (uint8_t)codec, .clock_hz = clock_hz};
 }
 
 /* "audio 49170 RTP/AVP 0 8 97" */
@@ -231,7 +231,7 @@ static void read_map(struct span value, struct sdp_media *m)
     for (unsigned i = 0; i < m->formats; i++) {
         if (m->format[i].type == type) {
             m->format[i].codec = (uint8_t)codec_by_name(name.at, name.len);
-            m->format[i].clock_100hz = (uint16_t)(clock_hz < 0 ? 0 : clock_hz / 100);
+            m->format[i].clock_hz = clock_hz < 0 ? 0 : (uint32_t)clock_hz;
         }
     }
 }

@@ -23,13 +23,13 @@ enum sip_method {
     SIP_REGISTER,
 };
 
-enum { SDP_MEDIA_MAX = 2, SDP_FORMATS_MAX = 4 };
+enum { SDP_MEDIA_MAX = 2, SDP_FORMATS_MAX = 8 };
 
 /* What a payload type means at one end. */
 struct sdp_format {
     uint8_t type;
-    uint8_t codec; /* enum codec */
-    uint16_t clock_100hz;
+    uint8_t codec;     /* enum codec */
+    uint32_t clock_hz; /* 0 not told */
 };
 
 /* Where one end wants its audio or video. */

@@ -144,6 +144,17 @@ void flow_quality_note(struct flow_table *t, struct flow *f, const struct packet
     }
 }
 
+bool flow_quality_concerns_all(const struct packet *p)
+{
+    return p->ends.protocol == PROTO_UDP && !p->later_fragment &&
+           sip_begins(p->payload, p->payload_len);
+}
+
+void flow_quality_overhear(struct flow_table *t, const struct packet *p)
+{
+    note_sip(t, p);
+}
+
 void flow_quality_settle(struct flow_table *t, struct flow *f, uint64_t now_ns)
 {
     enum quality_class class = (enum quality_class)f->quality_class;

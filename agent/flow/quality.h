@@ -9,6 +9,9 @@
 /* Takes in a packet of the flow, after flow_note. */
 void flow_quality_note(struct flow_table *t, struct flow *f, const struct packet *p,
                        enum flow_dir dir);
+/* Whether a packet of another worker's flow tells of a call, whose speech may be this worker's. */
+bool flow_quality_concerns_all(const struct packet *p);
+void flow_quality_overhear(struct flow_table *t, const struct packet *p);
 /* Before a record leaves: judges what has come in. An ended flow is judged to its end. */
 void flow_quality_settle(struct flow_table *t, struct flow *f, uint64_t now_ns);
 /* Fills the record's quality: to the last record (QOE_NEWS), or for the eye of a person. */

@@ -23,7 +23,7 @@ struct calls {
     uint64_t evicted;
 };
 
-_Static_assert(sizeof(struct call) <= 288, "a call stays small");
+_Static_assert(sizeof(struct call) <= 512, "a call stays small");
 
 struct calls *calls_new(struct err *e)
 {
@@ -213,21 +213,34 @@ const struct call *calls_at(const struct calls *c, struct call_ref ref)
     return call->generation == ref.generation ? call : NULL;
 }
 
-enum codec calls_codec(const struct calls *c, struct call_ref ref, uint8_t type, uint32_t *clock_hz)
+static const struct sdp_format *find_format(const struct sdp_media *m, uint8_t type)
+{
+    for (unsigned i = 0; i < m->formats; i++) {
+        if (m->format[i].type == type) {
+            return &m->format[i];
+        }
+    }
+    return NULL;
+}
+
+enum codec calls_codec(const struct calls *c, struct call_ref ref, bool away, uint8_t type,
+                       uint32_t *clock_hz)
 {
     const struct call *call = calls_at(c, ref);
     *clock_hz = 0;
     if (call == NULL) {
         return CODEC_UNKNOWN;
     }
-    const struct sdp_media *m = &call->end[ref.end];
-    for (unsigned i = 0; i < m->formats; i++) {
-        if (m->format[i].type == type) {
-            *clock_hz = m->format[i].clock_100hz * 100u;
-            return (enum codec)m->format[i].codec;
-        }
+    unsigned heard_by = away ? ref.end ^ 2u : ref.end; /* the same kind of media, the other side */
+    const struct sdp_format *format = find_format(&call->end[heard_by], type);
+    if (format == NULL) { /* its SDP was not seen, or is not kept to */
+        format = find_format(&call->end[heard_by ^ 2u], type);
     }
-    return CODEC_UNKNOWN;
+    if (format == NULL) {
+        return CODEC_UNKNOWN;
+    }
+    *clock_hz = format->clock_hz;
+    return (enum codec)format->codec;
 }
 
 uint64_t calls_evicted(const struct calls *c)

@@ -1,7 +1,8 @@
 /*
  * Calls by their SIP messages, so that an RTP stream is known by its call, its codecs and their
  * clocks. Bounded: two sets of eight-way buckets; a full bucket gives up what was silent longest,
- * ended calls first, and that is counted. One worker owns it.
+ * ended calls first, and that is counted. One worker owns it: of interfaces it
+ * hears only what its worker gets, of files all (flow_quality_overhear).
  */
 #pragma once
 
@@ -15,7 +16,7 @@
 
 enum { CALL_ENDS = 4 };
 
-/* One call; 256 bytes and a little. */
+/* One call; half a kilobyte. */
 struct call {
     uint64_t hash; /* of the whole Call-ID; 0: free */
     uint64_t used_ns;
@@ -47,8 +48,11 @@ struct call_ref calls_find(const struct calls *c, uint8_t family, const struct a
                            uint16_t port);
 /* NULL when the call's room has since been given to another. */
 const struct call *calls_at(const struct calls *c, struct call_ref ref);
-/* What a payload type means at the end; CODEC_UNKNOWN and 0 when its SDP does not say. */
-enum codec calls_codec(const struct calls *c, struct call_ref ref, uint8_t type,
+/*
+ * What a payload type means of the media that goes to the end (RFC 3264 section 5.1), or, with
+ * `away`, of that which comes from it. CODEC_UNKNOWN and 0 when no SDP says.
+ */
+enum codec calls_codec(const struct calls *c, struct call_ref ref, bool away, uint8_t type,
                        uint32_t *clock_hz);
 /* Calls given up for want of room. */
 uint64_t calls_evicted(const struct calls *c);

@@ -127,11 +127,11 @@ static void drop_unsure(struct qoe_media_pool *pool, uint32_t *link)
     }
 }
 
-static void learn_codec(const struct qoe_media_pool *pool, const struct qoe_media *m,
+static void learn_codec(const struct qoe_media_pool *pool, const struct qoe_media *m, unsigned dir,
                         struct qoe_rtp *s)
 {
     uint32_t clock_hz;
-    enum codec codec = calls_codec(pool->calls, m->call, s->type, &clock_hz);
+    enum codec codec = calls_codec(pool->calls, m->call, dir != m->call_dir, s->type, &clock_hz);
     qoe_rtp_learn(s, codec, clock_hz);
 }
 
@@ -152,7 +152,7 @@ static void begin_stream(struct qoe_media_pool *pool, struct qoe_media *m, unsig
     }
     struct qoe_rtp *s = slab_at(&pool->streams, handle);
     qoe_rtp_begin(s, rtp, now_ns);
-    learn_codec(pool, m, s);
+    learn_codec(pool, m, dir, s);
     s->next = m->first[dir];
     m->first[dir] = handle;
 }
@@ -210,7 +210,7 @@ static void note_rtp(struct qoe_media_pool *pool, struct qoe_media *m, unsigned 
         uint32_t next = s->next;
         qoe_rtp_begin(s, rtp, now_ns);
         s->next = next;
-        learn_codec(pool, m, s);
+        learn_codec(pool, m, dir, s);
         return;
     }
     qoe_rtp_note(s, rtp, now_ns);
@@ -218,14 +218,17 @@ static void note_rtp(struct qoe_media_pool *pool, struct qoe_media *m, unsigned 
 }
 
 /* The call may have been announced after its media began. */
-static void find_call(struct qoe_media_pool *pool, struct qoe_media *m, const struct packet *p)
+static void find_call(struct qoe_media_pool *pool, struct qoe_media *m, const struct packet *p,
+                      unsigned to)
 {
     if (calls_at(pool->calls, m->call) != NULL) {
         return;
     }
     const struct endpoints *ends = &p->ends;
+    m->call_dir = (uint8_t)to;
     m->call = calls_find(pool->calls, ends->family, &ends->dst, ends->dst_port);
     if (m->call.room == 0) {
+        m->call_dir = (uint8_t)(1 - to);
         m->call = calls_find(pool->calls, ends->family, &ends->src, ends->src_port);
     }
     if (m->call.room == 0) {
@@ -234,7 +237,7 @@ static void find_call(struct qoe_media_pool *pool, struct qoe_media *m, const st
     for (unsigned dir = 0; dir < 2; dir++) {
         for (struct qoe_rtp *s = stream_at(pool, m->first[dir]); s != NULL;
              s = stream_at(pool, s->next)) {
-            learn_codec(pool, m, s);
+            learn_codec(pool, m, dir, s);
             if (s->run == QOE_RTP_SURE) {
                 settle_class(m, s);
             }
@@ -292,15 +295,16 @@ void qoe_media_note_rtcp(struct qoe_media_pool *pool, struct qoe_media *m, const
     }
 }
 
-static void follow_time(struct qoe_media_pool *pool, struct qoe_media *m, const struct packet *p)
+static void follow_time(struct qoe_media_pool *pool, struct qoe_media *m, const struct packet *p,
+                        unsigned dir)
 {
     uint32_t now_us = (uint32_t)(p->time_ns / 1000);
     if (m->last_us == 0) {
         m->window_us = now_us;
-        find_call(pool, m, p);
+        find_call(pool, m, p, dir);
     }
     if ((int32_t)(now_us - m->window_us) >= WINDOW_US) {
-        find_call(pool, m, p);
+        find_call(pool, m, p, dir);
         qoe_media_close(pool, m, false);
         m->window_us = now_us;
     }
@@ -314,7 +318,7 @@ bool qoe_media_note(struct qoe_media_pool *pool, struct qoe_media *m, const stru
     if (p->payload_len < 2) {
         return true;
     }
-    follow_time(pool, m, p);
+    follow_time(pool, m, p, dir);
     if (is_rtcp(p)) {
         qoe_media_note_rtcp(pool, m, p, dir);
         return true;
@@ -324,7 +328,7 @@ bool qoe_media_note(struct qoe_media_pool *pool, struct qoe_media *m, const stru
     }
     note_rtp(pool, m, dir, &rtp, p->time_ns);
     if (!m->sure) {
-        find_call(pool, m, p);
+        find_call(pool, m, p, dir);
         m->tried++;
     }
     return m->sure || m->tried < TRIES;

@@ -30,6 +30,7 @@ struct qoe_media {
     struct qoe_trips trips[2]; /* by side, from RTCP */
     struct qoe_sender_report report[2];
     struct call_ref call;
+    uint8_t call_dir;  /* the direction that goes to the call's end of `call` */
     uint32_t first[2]; /* handles of the first stream by direction, 0 none */
     uint32_t window_us;
     uint32_t last_us;

@@ -336,6 +336,27 @@ def refused_then_used():
     return frames
 
 
+def calls_by_proxy():
+    """Six calls whose SIP goes by a proxy and whose speech goes from end to end: other hosts, so
+    that several workers have the one and the other. 97 is iLBC to the called, Opus to the caller."""
+    frames = []
+    for k in range(6):
+        a, b, proxy = f"10.1.{k}.1", f"10.2.{k}.1", "10.3.0.5"
+        begin, name = START + k / 100, f"call{k}@{a}"
+        invite = sip("INVITE sip:b@example.test SIP/2.0", name, "1 INVITE",
+                     sdp(a, 4000, "97", ["97 opus/48000/2"]))
+        accept = sip("SIP/2.0 200 OK", name, "1 INVITE", sdp(b, 4002, "97", ["97 iLBC/8000"]))
+        hops = [(a, proxy, invite), (proxy, b, invite), (b, proxy, accept), (proxy, a, accept)]
+        frames += [(begin + i / 10, udp(source, 5060, target, 5060, text))
+                   for i, (source, target, text) in enumerate(hops)]
+        for n in range(100):
+            at, head = begin + 1 + n / 50, [">BBHII", 0x80, 97, n]
+            frames += [(at, udp(a, 4000, b, 4002, struct.pack(*head, n * 160, 1) + bytes(38))),
+                       (at + .001, udp(b, 4002, a, 4000,
+                                       struct.pack(*head, n * 960, 2) + bytes(80)))]
+    return frames
+
+
 def quic():
     """A handshake (40 ms to the server and back, 10 ms to the client), then the spin bit turning
     once in 50 ms, for four seconds."""
@@ -377,6 +398,7 @@ CASES = {
     "dns-trouble": (dns_trouble, ETHERNET),
     "call": (call, ETHERNET),
     "refused-then-used": (refused_then_used, ETHERNET),
+    "calls-by-proxy": (calls_by_proxy, ETHERNET),
     "quic": (quic, ETHERNET),
     "port-reuse": (port_reuse, ETHERNET),
     "half-closed": (half_closed, ETHERNET),

@@ -121,15 +121,31 @@ static void an_invitation_is_read_with_its_media(void **state)
     assert_int_equal(m.sdp[0].family, ADDR_IPV4);
     assert_int_equal(m.sdp[0].formats, 3);
     assert_int_equal(m.sdp[0].format[1].codec, CODEC_G722);
-    assert_int_equal(m.sdp[0].format[1].clock_100hz, 80);
+    assert_int_equal(m.sdp[0].format[1].clock_hz, 8000);
     assert_int_equal(m.sdp[0].format[2].codec, CODEC_AMR_WB);
-    assert_int_equal(m.sdp[0].format[2].clock_100hz, 160);
+    assert_int_equal(m.sdp[0].format[2].clock_hz, 16000);
     assert_false(m.sdp[0].held);
     assert_int_equal(m.sdp[1].kind, MEDIA_VIDEO);
     assert_int_equal(m.sdp[1].port, 5002);
     assert_int_equal(m.sdp[1].family, ADDR_IPV6);
     assert_int_equal(m.sdp[1].format[0].codec, CODEC_H264);
     assert_true(m.sdp[1].held);
+}
+
+/* A telephone offers many codecs; what the other one picks may be the last of them. */
+static void eight_formats_of_a_line_are_kept_with_their_clocks(void **state)
+{
+    (void)state;
+    struct sip_message m;
+    assert_true(read_text("INVITE sip:bob@example.test SIP/2.0\r\nCall-ID: x\r\n\r\n"
+                          "c=IN IP4 192.0.2.1\r\n"
+                          "m=audio 4000 RTP/AVP 9 8 0 18 101 102 103 111 112 113\r\n"
+                          "a=rtpmap:103 L16/11025\r\na=rtpmap:111 opus/48000/2\r\n",
+                          &m));
+    assert_int_equal(m.sdp[0].formats, SDP_FORMATS_MAX);
+    assert_int_equal(m.sdp[0].format[6].clock_hz, 11025);
+    assert_int_equal(m.sdp[0].format[7].type, 111);
+    assert_int_equal(m.sdp[0].format[7].codec, CODEC_OPUS);
 }
 
 static void compact_fields_and_bare_line_ends_are_read(void **state)
@@ -175,6 +191,7 @@ int main(void)
         cmocka_unit_test(losses_may_be_less_than_none),
         cmocka_unit_test(a_cut_report_is_passed_over),
         cmocka_unit_test(an_invitation_is_read_with_its_media),
+        cmocka_unit_test(eight_formats_of_a_line_are_kept_with_their_clocks),
         cmocka_unit_test(compact_fields_and_bare_line_ends_are_read),
         cmocka_unit_test(what_is_no_sip_is_refused),
         cmocka_unit_test(codecs_are_found_by_name_in_any_case),

@@ -70,10 +70,31 @@ static void media_are_known_by_offer_and_answer(void **state)
     assert_string_equal(caller->id, "call@here");
     assert_int_equal(caller->state, CALL_UP);
     uint32_t clock_hz = 0;
-    assert_int_equal(calls_codec(calls, called, 97, &clock_hz), CODEC_OPUS);
+    assert_int_equal(calls_codec(calls, called, false, 97, &clock_hz), CODEC_OPUS);
     assert_int_equal(clock_hz, 48000);
-    assert_int_equal(calls_codec(calls, called, 98, &clock_hz), CODEC_UNKNOWN);
+    assert_int_equal(calls_codec(calls, called, false, 98, &clock_hz), CODEC_UNKNOWN);
     assert_null(calls_at(calls, at("192.0.2.1", 49172)));
+}
+
+/* Each end says what it wants to get, so a type may mean one thing there and another here. */
+static void a_type_means_what_its_receiver_said(void **state)
+{
+    (void)state;
+    static const char other[] = "v=0\r\nc=IN IP4 198.51.100.2\r\nm=audio 30000 RTP/AVP 97 98\r\n"
+                                "a=rtpmap:97 iLBC/8000\r\na=rtpmap:98 speex/16000\r\n";
+    invite("both");
+    struct call_ref caller = at("192.0.2.1", 49170);
+    uint32_t clock_hz = 0;
+    assert_int_equal(calls_codec(calls, caller, true, 97, &clock_hz), CODEC_OPUS); /* no answer */
+    say("SIP/2.0 200 OK", "both", "one", "1 INVITE", other);
+    assert_int_equal(calls_codec(calls, caller, false, 97, &clock_hz), CODEC_OPUS);
+    assert_int_equal(clock_hz, 48000);
+    assert_int_equal(calls_codec(calls, caller, true, 97, &clock_hz), CODEC_ILBC);
+    assert_int_equal(clock_hz, 8000);
+    assert_int_equal(calls_codec(calls, at("198.51.100.2", 30000), false, 97, &clock_hz),
+                     CODEC_ILBC);
+    (void)calls_codec(calls, caller, false, 98, &clock_hz);
+    assert_int_equal(clock_hz, 16000);
 }
 
 static void a_call_goes_through_its_states(void **state)
@@ -150,6 +171,7 @@ int main(void)
 #define WITH_CALLS(test) cmocka_unit_test_setup_teardown(test, open_calls, close_calls)
     const struct CMUnitTest tests[] = {
         WITH_CALLS(media_are_known_by_offer_and_answer),
+        WITH_CALLS(a_type_means_what_its_receiver_said),
         WITH_CALLS(a_call_goes_through_its_states),
         WITH_CALLS(a_refused_call_failed_and_one_that_must_log_in_did_not),
         WITH_CALLS(hold_is_known_by_its_side_and_ends),

@@ -267,6 +267,35 @@ static void a_stream_finds_its_call_and_what_its_type_means(void **state)
     assert_int_equal(r.media[C2S].clock_hz, 48000);
 }
 
+/* 97 is Opus to the caller and iLBC to the called. */
+static void each_direction_is_read_as_its_receiver_said(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "INVITE sip:b@c SIP/2.0\r\nCall-ID: two\r\n\r\nc=IN IP4 0.0.0.0\r\n"
+        "m=audio 4000 RTP/AVP 97\r\na=rtpmap:97 opus/48000/2\r\n",
+        "SIP/2.0 200 OK\r\nCall-ID: two\r\nCSeq: 1 INVITE\r\n\r\nc=IN IP4 0.0.0.0\r\n"
+        "m=audio 4002 RTP/AVP 97\r\na=rtpmap:97 iLBC/8000\r\n"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct sip_message sip;
+        assert_true(sip_read((const uint8_t *)texts[i], strlen(texts[i]), &sip));
+        calls_note(lab.pool.calls, &sip, 1);
+    }
+    for (unsigned n = 0; n < 6; n++) {
+        uint8_t bytes[60] = {0x80, 97, 0, (uint8_t)(n / 2), 0, 0, 0, (uint8_t)n};
+        struct packet p = packet_of(bytes, sizeof bytes, 20 * n);
+        p.ends.src_port = n % 2 == 0 ? 4000 : 4002;
+        p.ends.dst_port = n % 2 == 0 ? 4002 : 4000;
+        assert_true(qoe_media_note(&lab.pool, lab.m, &p, n % 2));
+    }
+    struct flow_record r = {0};
+    qoe_media_fill(&lab.pool, lab.m, QOE_NEWEST, &r);
+    assert_string_equal(r.media[C2S].codec, "iLBC");
+    assert_int_equal(r.media[C2S].clock_hz, 8000);
+    assert_string_equal(r.media[S2C].codec, "opus");
+    assert_int_equal(r.media[S2C].clock_hz, 48000);
+}
+
 int main(void)
 {
 #define IN_LAB(test) cmocka_unit_test_setup_teardown(test, open_lab, close_lab)
@@ -281,6 +310,7 @@ int main(void)
         IN_LAB(reports_tell_round_trips_of_both_sides),
         IN_LAB(a_record_tells_only_what_came_since_the_last),
         IN_LAB(a_stream_finds_its_call_and_what_its_type_means),
+        IN_LAB(each_direction_is_read_as_its_receiver_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
