@@ -13,7 +13,9 @@ enum { QUIC_ID_MAX = 20 };
 /* Versions that we read. */
 #define QUIC_DRAFT_23 0xff000017u /* drafts up to 28 have the same keys… */
 #define QUIC_DRAFT_28 0xff00001cu
-#define QUIC_DRAFT_29 0xff00001du /* …and those up to 34 the next */
+#define QUIC_DRAFT_29 0xff00001du /* …those up to 32 the next… */
+#define QUIC_DRAFT_32 0xff000020u
+#define QUIC_DRAFT_33 0xff000021u /* …and the last two those of version 1 */
 #define QUIC_DRAFT_34 0xff000022u
 #define QUIC_V1       0x00000001u
 #define QUIC_V2       0x6b3343cfu /* RFC 9369 */

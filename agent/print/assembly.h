@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ASSEMBLY_SIZE = 4096 };
+enum { ASSEMBLY_SIZE = 8192 };
 
 struct assembly {
     uint64_t seen[ASSEMBLY_SIZE / 64]; /* bit n: byte n is there */

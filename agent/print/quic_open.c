@@ -35,7 +35,7 @@ static const struct version {
      "quic iv",
      "quic hp"},
     {QUIC_DRAFT_29,
-     QUIC_DRAFT_34,
+     QUIC_DRAFT_32,
      {0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97,
       0x86, 0xf1, 0x9c, 0x61, 0x11, 0xe0, 0x43, 0x90, 0xa8, 0x99},
      "quic key",
@@ -45,6 +45,9 @@ static const struct version {
 
 static const struct version *version_of(uint32_t number)
 {
+    if (number == QUIC_DRAFT_33 || number == QUIC_DRAFT_34) {
+        number = QUIC_V1; /* draft-ietf-quic-tls-33 section 5.2: the last change of the salt */
+    }
     for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
         if (versions[i].first <= number && number <= versions[i].last) {
             return &versions[i];

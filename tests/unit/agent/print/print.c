@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BIG = 3000, FLOWS = 2000 };
+enum { BIG = 8000, FLOWS = 2000 };
 
 /* A flow as far as it matters here. */
 struct one {
@@ -261,6 +261,20 @@ static void dtls_is_read(void **state)
     prints_drop(*state, f.number);
 }
 
+/* Hellos with large keys: of 8 kB, all is kept. */
+static void a_hello_of_seven_kilobytes_is_put_together(void **state)
+{
+    struct one f = a_flow();
+    struct bytes message = hello(7000);
+    struct bytes stream = in_records(&message, BIG);
+    for (size_t from = 0; from < stream.len; from += 1400) {
+        assert_string_equal(texts_of(*state, &f).ja4, "");
+        look(*state, &f, &stream, from, from + 1400 < stream.len ? from + 1400 : stream.len, true);
+    }
+    assert_string_equal(texts_of(*state, &f).ja4, "t" HELLO_JA4);
+    prints_drop(*state, f.number);
+}
+
 /* Seals frames into a client's Initial packet, as a client would. */
 static struct bytes seal(uint32_t version, uint8_t number, const struct bytes *frames)
 {
@@ -387,6 +401,7 @@ int main(void)
         cmocka_unit_test(a_browser_in_clear_tells_its_name),
         cmocka_unit_test(both_ends_of_ssh_are_told_apart),
         cmocka_unit_test(dtls_is_read),
+        cmocka_unit_test(a_hello_of_seven_kilobytes_is_put_together),
         cmocka_unit_test(quic_of_both_versions_is_opened),
         cmocka_unit_test(buffers_are_bounded_and_come_back),
     };

@@ -56,6 +56,29 @@ static void keys_are_those_of_the_standards(void **state)
                "edf6d05c83121201b436e16877593c3a");
 }
 
+static void check_same(uint32_t version, uint32_t other, bool wanted)
+{
+    struct quic_keys keys = {0};
+    struct quic_keys others = {0};
+    assert_true(quic_keys_of(digest, version, id, sizeof id, true, &keys));
+    assert_true(quic_keys_of(digest, other, id, sizeof id, true, &others));
+    assert_int_equal(memcmp(&keys, &others, sizeof keys) == 0, wanted);
+}
+
+static void drafts_have_the_keys_of_their_time(void **state)
+{
+    (void)state;
+    /* draft-ietf-quic-tls-29 appendix A.1 */
+    check_keys(QUIC_DRAFT_29, true, "175257a31eb09dea9366d8bb79ad80ba", "6b26114b9cba2b63a9e8dd4f",
+               "9ddd12c994c0698b89374a9c077a3077");
+    check_same(QUIC_DRAFT_23, QUIC_DRAFT_28, true);
+    check_same(QUIC_DRAFT_28, QUIC_DRAFT_29, false);
+    check_same(QUIC_DRAFT_29, QUIC_DRAFT_32, true);
+    check_same(QUIC_DRAFT_32, QUIC_DRAFT_33, false);
+    check_same(QUIC_DRAFT_33, QUIC_V1, true);
+    check_same(QUIC_DRAFT_34, QUIC_V1, true);
+}
+
 /* Opens the packet of A.3 and checks the frames; damages it, and it stays shut. */
 static void check_opens(uint32_t version, const char *packet_hex)
 {
@@ -142,6 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_those_of_the_standards),
+        cmocka_unit_test(drafts_have_the_keys_of_their_time),
         cmocka_unit_test(packets_of_the_standards_open),
         cmocka_unit_test(a_cut_packet_is_none),
         cmocka_unit_test(a_frame_that_no_initial_holds_ends_the_walk),
