@@ -6,11 +6,9 @@ enum {
     VERSION = 2,
     TYPE_STATIC_END = 35, /* RFC 3551: assigned up to 34 */
     TYPE_DYNAMIC = 96,
-    RTCP_SR = 200,
+    RTCP_SR = 200, /* from here to the last any may open a compound packet (RFC 5506) */
     RTCP_RR = 201,
     RTCP_XR = 207,
-    RTCP_FIRST = 200, /* of the types that may open a compound packet; RFC 5506 allows any */
-    RTCP_LAST = 207,
     XR_VOIP_METRICS = 7,
     MOS_UNAVAILABLE = 127,
 };
@@ -40,7 +38,7 @@ bool rtp_read(const uint8_t *bytes, size_t len, struct rtp_packet *out)
 
 bool rtcp_begins(const uint8_t *bytes, size_t len)
 {
-    return len >= 2 && bytes[0] >> 6 == VERSION && bytes[1] >= RTCP_FIRST && bytes[1] <= RTCP_LAST;
+    return len >= 2 && bytes[0] >> 6 == VERSION && bytes[1] >= RTCP_SR && bytes[1] <= RTCP_XR;
 }
 
 static void read_reports(struct reader *r, unsigned count, struct rtcp_packet *out)
@@ -123,7 +121,7 @@ bool rtcp_read(const uint8_t *bytes, size_t len, struct rtcp_packet *out)
         uint8_t first = reader_u8(&r);
         uint8_t type = reader_u8(&r);
         struct reader part = reader_sub(&r, (size_t)reader_be16(&r) * 4);
-        bool right = first >> 6 == VERSION && type >= RTCP_FIRST && type <= RTCP_LAST;
+        bool right = first >> 6 == VERSION && type >= RTCP_SR && type <= RTCP_XR;
         if (!right || r.bad) {
             break; /* also the encrypted tail of SRTCP */
         }

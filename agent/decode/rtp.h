@@ -20,6 +20,9 @@ struct rtp_packet {
 /* False when the bytes cannot be RTP: version, payload type or a length that contradicts. */
 bool rtp_read(const uint8_t *bytes, size_t len, struct rtp_packet *out);
 
+/* The second byte of RTCP where it shares a port with RTP (RFC 5761 section 4). */
+enum { RTCP_FIRST = 192, RTCP_LAST = 223 };
+
 enum { RTCP_REPORTS_MAX = 4 };
 
 /* What a receiver says of one stream that it gets. */
@@ -42,7 +45,7 @@ struct rtcp_packet {
     uint16_t mos;   /* its own MOS-CQ, else MOS-LQ, in hundredths; 0 none */
 };
 
-/* True when the first two bytes are those of RTCP: cheap, for every packet. */
+/* True when the first two bytes are those of an RTCP type that we read: cheap, for every packet. */
 bool rtcp_begins(const uint8_t *bytes, size_t len);
 /* False when it is no RTCP. A cut tail is no fault: what came whole counts. */
 bool rtcp_read(const uint8_t *bytes, size_t len, struct rtcp_packet *out);

@@ -18,8 +18,6 @@ enum {
     RUN_STEP = 3,
     RUN_BEHIND = 16, /* while a stream is young */
     TRIES = 32,
-    RTCP_FIRST = 192, /* second byte, RFC 5761 section 4 */
-    RTCP_LAST = 223,
     FINE_POINTS = 80,
 };
 
