@@ -55,7 +55,7 @@ enum {
 static struct copy *begin_row(struct rows *rows, enum row_table table, uint64_t seq,
                               int16_t columns)
 {
-    struct copy *c = &rows->copies[table];
+    struct copy *c = &rows->tables->copies[table];
     copy_row(c, columns);
     copy_i32(c, rows->instance_id);
     copy_i64(c, rows->epoch);
@@ -280,9 +280,10 @@ static int add_asset(struct rows *rows, const struct batch_record *record, struc
 static int add_target(struct rows *rows, enum wire_stream stream, const struct batch_record *record,
                       struct err *e)
 {
-    const struct target_copies copies = {.device = &rows->copies[ROWS_DEVICE],
-                                         .interface = &rows->copies[ROWS_DEVICE_INTERFACE],
-                                         .probe = &rows->copies[ROWS_PROBE]};
+    struct copy *to = rows->tables->copies;
+    const struct target_copies copies = {.device = &to[ROWS_DEVICE],
+                                         .interface = &to[ROWS_DEVICE_INTERFACE],
+                                         .probe = &to[ROWS_PROBE]};
     const struct target_origin origin = {
         .instance_id = rows->instance_id, .epoch = rows->epoch, .seq = record->seq};
     return stream == STREAM_SNMP ? targets_add_device(&rows->targets, &copies, &origin, record, e)
@@ -321,19 +322,10 @@ static int rows_alloc(struct rows *rows, const struct batch *batch, struct err *
     return 0;
 }
 
-static int rows_finish(struct rows *rows, struct err *e)
+int rows_open(struct rows *rows, struct row_tables *tables, int32_t instance_id,
+              const struct batch *batch, struct err *e)
 {
-    for (int i = 0; i < ROW_TABLES; i++) {
-        if (rows->copies[i].rows > 0 && !copy_finish(&rows->copies[i])) {
-            return err_set(e, ERR_NOMEM, "no memory for rows");
-        }
-    }
-    return 0;
-}
-
-int rows_open(struct rows *rows, int32_t instance_id, const struct batch *batch, struct err *e)
-{
-    *rows = (struct rows){.instance_id = instance_id, .epoch = batch->env.epoch};
+    *rows = (struct rows){.instance_id = instance_id, .epoch = batch->env.epoch, .tables = tables};
     if (rows_alloc(rows, batch, e) != 0) {
         return -1;
     }
@@ -349,14 +341,11 @@ int rows_open(struct rows *rows, int32_t instance_id, const struct batch *batch,
             rows->stored++;
         }
     }
-    return rows_finish(rows, e);
+    return 0;
 }
 
 void rows_close(struct rows *rows)
 {
-    for (int i = 0; i < ROW_TABLES; i++) {
-        copy_done(&rows->copies[i]);
-    }
     json_decref(rows->assets);
     targets_done(&rows->targets);
     free(rows->alerts);
@@ -364,13 +353,26 @@ void rows_close(struct rows *rows)
     *rows = (struct rows){0};
 }
 
-int rows_copy(struct rows *rows, struct pg *pg, struct err *e)
+int row_tables_copy(struct row_tables *tables, struct pg *pg, struct err *e)
 {
     for (int i = 0; i < ROW_TABLES; i++) {
-        const struct copy *c = &rows->copies[i];
-        if (c->rows > 0 && pg_copy(pg, copy_sql[i], c->bytes, c->len, e) != 0) {
+        struct copy *c = &tables->copies[i];
+        if (c->rows == 0) {
+            continue;
+        }
+        if (!copy_finish(c)) {
+            return err_set(e, ERR_NOMEM, "no memory for %u rows", c->rows);
+        }
+        if (pg_copy(pg, copy_sql[i], c->bytes, c->len, e) != 0) {
             return -1;
         }
     }
     return 0;
+}
+
+void row_tables_done(struct row_tables *tables)
+{
+    for (int i = 0; i < ROW_TABLES; i++) {
+        copy_done(&tables->copies[i]);
+    }
 }

@@ -1,7 +1,8 @@
 /*
- * The rows of one batch: each record unpacked and turned into the COPY rows of its table. What
- * cannot be unpacked is put aside with its reason, so that one bad record never stops the rest.
- * The store writer fills it and hands it to the database inside its transaction.
+ * The rows of batches: each record unpacked and turned into the COPY rows of its table, which a
+ * group of batches shares. What cannot be unpacked is put aside with its reason, so that one bad
+ * record never stops the rest. The store writer fills them and hands them to the database inside
+ * its transaction.
  */
 #pragma once
 
@@ -26,6 +27,14 @@ enum row_table {
     ROW_TABLES,
 };
 
+/* What goes by COPY, of all batches of a group. A zeroed one is empty. */
+struct row_tables {
+    struct copy copies[ROW_TABLES];
+};
+/* COPYs all tables that have rows; once. */
+int row_tables_copy(struct row_tables *tables, struct pg *pg, struct err *e);
+void row_tables_done(struct row_tables *tables);
+
 struct bad_record {
     const struct batch_record *record; /* borrowed from the batch */
     struct err why;
@@ -36,11 +45,12 @@ struct row_alert {
     struct wire_alert alert;
 };
 
+/* What one batch has for itself. */
 struct rows {
     int32_t instance_id;
     uint64_t epoch;
-    struct copy copies[ROW_TABLES];
-    struct row_alert *alerts; /* for the alert table, in order */
+    struct row_tables *tables; /* borrowed */
+    struct row_alert *alerts;  /* for the alert table, in order */
     unsigned alert_count;
     json_t *assets;         /* rows of asset_row, in order; NULL in other streams */
     struct targets targets; /* rows of state of devices and probes */
@@ -50,8 +60,6 @@ struct rows {
 };
 
 /* Unpacks every record of the batch that is no gap. -1 only when memory is short. */
-int rows_open(struct rows *rows, int32_t instance_id, const struct batch *batch, struct err *e);
+int rows_open(struct rows *rows, struct row_tables *tables, int32_t instance_id,
+              const struct batch *batch, struct err *e);
 void rows_close(struct rows *rows);
-
-/* COPYs all tables that have rows. */
-int rows_copy(struct rows *rows, struct pg *pg, struct err *e);

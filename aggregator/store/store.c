@@ -2,27 +2,16 @@
  * The thread: connect, then in turn jobs, batches and the housekeeping of every hour. A lost
  * connection brings it back to connecting with what it had in hand still in hand.
  */
-#include "aggregator/store/store.h"
-
-#include "aggregator/store/batch.h"
-#include "aggregator/store/commit.h"
+#include "aggregator/store/inner.h"
 #include "aggregator/store/jobs.h"
 #include "aggregator/store/migrate.h"
-#include "aggregator/store/pg.h"
 #include "aggregator/store/registry.h"
-#include "aggregator/store/tell.h"
 #include "common/clock.h"
-#include "common/queue.h"
-#include "common/wire/delivery.h"
-#include "common/wire/text.h"
 
 #define LOG_MODULE "store"
 #include "common/log.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -30,40 +19,12 @@
 #include <unistd.h>
 
 enum {
-    BATCH_SLOTS = 1024,     /* of at most 256 KiB each; what does not fit is sent again */
-    BATCH_BYTES = 64 << 20, /* in all of them together */
     JOB_SLOTS = 8192,
     IDLE_MS = 500, /* between looks at notifications */
-    TRIES_MAX = 3, /* of a batch that the database refuses */
     BACKOFF_MIN_MS = 100,
     BACKOFF_MAX_MS = 3000,
     PAUSE_PIECE_MS = 50,
     HOUSEKEEPING_S = 3600,
-    MALFORMED_PER_S = 10, /* rows in quarantine for what is no batch at all */
-};
-
-struct item {
-    char name[NAME_MAX_LEN + 1];
-    enum wire_stream stream;
-    uint8_t *bytes; /* owned */
-    size_t len;
-};
-
-struct store {
-    struct store_options options;
-    struct queue *batches; /* of struct item */
-    struct queue *jobs;    /* of struct job * */
-    int bell;              /* eventfd: something was put into either */
-    pthread_t thread;
-    bool started;
-    _Atomic bool stopping;     /* set by store_stop, read by the thread */
-    _Atomic size_t bytes_held; /* added by store_batch, taken off by the thread */
-    struct pg *pg;             /* below: the thread's own */
-    bool told_up;
-    struct tell tell;
-    uint64_t housekeeping_ns; /* monotonic, of the last */
-    uint64_t malformed_second;
-    unsigned malformed_count;
 };
 
 static bool is_stopping(struct store *s)
@@ -138,8 +99,7 @@ static void connect_at_last(struct store *s)
     }
 }
 
-/* After a failure: true when trying again makes sense, once this returns. */
-static bool recover(struct store *s, const struct err *e)
+bool store_recover(struct store *s, const struct err *e)
 {
     metric_add(&s->options.metrics->database_errors, 1);
     if (!pg_is_usable(s->pg)) {
@@ -156,168 +116,6 @@ static bool recover(struct store *s, const struct err *e)
     return false;
 }
 
-/* Batches an agent may have under way: fewer as the queue fills, flows first, alerts never. */
-static uint32_t credit_for(struct store *s, enum wire_stream stream)
-{
-    size_t depth = queue_depth(s->batches);
-    if (stream == STREAM_ALERT || depth < BATCH_SLOTS / 4) {
-        return WINDOW_BATCHES;
-    }
-    if (stream != STREAM_FLOW || depth < BATCH_SLOTS / 2) {
-        return WINDOW_BATCHES / 2;
-    }
-    return 1;
-}
-
-static void publish(struct store *s, const char *name, const char *word, const void *bytes,
-                    size_t len)
-{
-    char subject[SUBJECT_SIZE];
-    struct err e = {0};
-    subject_down(subject, sizeof subject, name, word);
-    if (s->options.publish(s->options.arg, subject, bytes, len, &e) != 0) {
-        metric_add(&s->options.metrics->acks_failed, 1);
-    }
-}
-
-static void send_ack(struct store *s, const struct item *item, const struct batch *batch,
-                     uint64_t upto)
-{
-    char bytes[DELIVERY_MAX];
-    struct ack ack = {
-        .stream = (uint8_t)item->stream,
-        .epoch = batch->env.epoch,
-        .upto = upto,
-        .credit = credit_for(s, item->stream),
-    };
-    publish(s, item->name, "ack", bytes, ack_pack(&ack, bytes, sizeof bytes));
-}
-
-static void send_nack(struct store *s, const struct item *item, const struct batch *batch,
-                      uint64_t expect)
-{
-    char bytes[DELIVERY_MAX];
-    struct nack nack = {
-        .stream = (uint8_t)item->stream,
-        .epoch = batch->env.epoch,
-        .expect = expect,
-        .reason = "records before these are missing",
-    };
-    publish(s, item->name, "nack", bytes, nack_pack(&nack, bytes, sizeof bytes));
-}
-
-static void tell_alerts(struct store *s, const struct commit *commit)
-{
-    for (unsigned i = 0; i < commit->alert_count; i++) {
-        tell_alert(&s->tell, &commit->alerts[i]);
-    }
-}
-
-static void count(struct store *s, const struct commit *commit)
-{
-    struct metrics *m = s->options.metrics;
-    metric_add(&m->batches_stored, commit->stored + commit->gaps + commit->bad > 0);
-    metric_add(&m->records_stored, commit->stored);
-    metric_add(&m->records_trimmed, commit->trimmed);
-    metric_add(&m->records_quarantined, commit->bad);
-    metric_add(&m->gaps_reported, commit->gaps);
-    metric_add(&m->records_lost, commit->lost);
-}
-
-/* The batch is judged: tells the agent, the web and the counters. */
-static void conclude(struct store *s, const struct item *item, const struct batch *batch,
-                     const struct commit *commit)
-{
-    switch (commit->result) {
-    case COMMIT_STORED:
-        send_ack(s, item, batch, commit->upto);
-        count(s, commit);
-        tell_alerts(s, commit);
-        break;
-    case COMMIT_HOLE:
-        metric_add(&s->options.metrics->batches_refused, 1);
-        send_nack(s, item, batch, commit->upto + 1);
-        break;
-    case COMMIT_STRANGER:
-        metric_add(&s->options.metrics->messages_unknown, 1);
-        log_warn(NULL, "batch of %s, which is no instance", item->name);
-        break;
-    }
-}
-
-/* Stores the batch, however long the database is away; only stopping gives it up. */
-static void store_opened(struct store *s, const struct item *item, struct batch *batch)
-{
-    struct err refusal = {0};
-    for (unsigned refused = 0; s->pg != NULL;) {
-        struct commit commit;
-        struct err e = {0};
-        int result = refused < TRIES_MAX
-                         ? commit_batch(s->pg, item->name, batch, &commit, &e)
-                         : commit_refused(s->pg, item->name, batch, refusal.what, &commit, &e);
-        if (result == 0) {
-            metric_add(&s->options.metrics->batches_quarantined, refused >= TRIES_MAX);
-            conclude(s, item, batch, &commit);
-            commit_done(&commit);
-            return;
-        }
-        s->tell.missed = s->tell.missed || commit.unsure;
-        if (recover(s, &e)) {
-            continue;
-        }
-        if (s->pg == NULL) {
-            break;
-        }
-        log_error(&e, "a batch of %s is refused", item->name);
-        if (refused >= TRIES_MAX) {
-            break; /* not even put aside: the agent sends it again */
-        }
-        refusal = e;
-        text_clean(refusal.what, strlen(refusal.what)); /* the server's words may be cut */
-        refused++;
-    }
-}
-
-/* What is no batch cannot be acknowledged; it is counted, and some of it kept to look at. */
-static void store_malformed(struct store *s, const struct item *item, const struct err *why)
-{
-    uint64_t second = clock_mono_ns() / NS_PER_S;
-    metric_add(&s->options.metrics->batches_quarantined, 1);
-    metric_add(&s->options.metrics->messages_malformed, 1);
-    if (second != s->malformed_second) {
-        s->malformed_second = second;
-        s->malformed_count = 0;
-    }
-    if (s->malformed_count++ >= MALFORMED_PER_S) {
-        return;
-    }
-    struct err e = {0};
-    log_warn(why, "a message of %s is no batch", item->name);
-    if (commit_quarantine(s->pg, item->name, item->stream, item->bytes, item->len, why->what, &e) !=
-        0) {
-        (void)recover(s, &e); /* it is counted all the same */
-    }
-}
-
-static void do_batch(struct store *s, struct item *item)
-{
-    struct batch batch;
-    struct err e = {0};
-    if (batch_open(&batch, item->stream, item->bytes, item->len, &e) == 0) {
-        store_opened(s, item, &batch);
-    } else if (e.code != ERR_NOMEM) { /* short of memory: the agent sends it again */
-        store_malformed(s, item, &e);
-    }
-    batch_close(&batch);
-}
-
-static void item_done(struct store *s, struct item *item)
-{
-    atomic_fetch_sub_explicit(&s->bytes_held, item->len, memory_order_relaxed);
-    free(item->bytes);
-    item->bytes = NULL;
-}
-
 /* A job that the database refuses comes back failed; one that cannot be done now waits. */
 static void do_job(struct store *s, struct job *job)
 {
@@ -327,7 +125,7 @@ static void do_job(struct store *s, struct job *job)
             break;
         }
         struct err why = job->e;
-        if (recover(s, &why)) {
+        if (store_recover(s, &why)) {
             continue;
         }
         job->failed = true;
@@ -350,7 +148,7 @@ static void do_housekeeping(struct store *s, uint64_t now_ns)
     s->housekeeping_ns = now_ns;
     if (pg_run(s->pg, "SELECT make_partitions(2)", NULL, &e) != 0) {
         log_error(&e, "partitions ahead of time could not be made");
-        (void)recover(s, &e); /* the default partitions take the rows meanwhile */
+        (void)store_recover(s, &e); /* the default partitions take the rows meanwhile */
     }
 }
 
@@ -368,25 +166,21 @@ static void ring(void *arg)
     (void)eventfd_write(s->bell, 1); /* would wait only at 2^64 - 1 unheard rings */
 }
 
-static void wait_for_bell(struct store *s)
+static void wait_for_bell(struct store *s, unsigned wait_ms)
 {
     eventfd_t rings = 0;
     struct pollfd bell = {.fd = s->bell, .events = POLLIN};
-    (void)poll(&bell, 1, IDLE_MS);       /* woken early: the caller looks again anyway */
+    (void)poll(&bell, 1, (int)wait_ms);  /* woken early: the caller looks again anyway */
     (void)eventfd_read(s->bell, &rings); /* not rung: nothing to take off */
 }
 
-/* All jobs, then one batch; waits when there was none. */
+/* All jobs, then the batches that are due; waits when there were none. */
 static void turn(struct store *s)
 {
-    struct item item = {0};
+    unsigned wait_ms = IDLE_MS;
     drain_jobs(s);
-    metric_set(&s->options.metrics->writer_depth, queue_depth(s->batches));
-    if (s->pg == NULL || !queue_pop(s->batches, &item)) {
-        wait_for_bell(s);
-    } else {
-        do_batch(s, &item);
-        item_done(s, &item);
+    if (s->pg == NULL || !intake_turn(s, &wait_ms)) {
+        wait_for_bell(s, wait_ms < IDLE_MS ? wait_ms : IDLE_MS);
     }
     tell_missed(&s->tell);
     if (s->pg != NULL && pg_notified(s->pg)) {
@@ -418,17 +212,13 @@ static void *store_main(void *arg)
 
 void store_close(struct store *s)
 {
-    struct item item;
     if (s == NULL) {
         return;
     }
-    while (s->batches != NULL && queue_pop(s->batches, &item)) {
-        free(item.bytes);
-    }
+    intake_close(&s->intake);
     if (s->jobs != NULL) {
         drain_jobs(s); /* the thread never ran: each is told that it failed */
     }
-    queue_free(s->batches);
     queue_free(s->jobs);
     (void)close(s->bell); /* nothing is written that could be lost */
     free(s);
@@ -450,9 +240,8 @@ struct store *store_open(const struct store_options *options, struct err *e)
         free(s);
         return NULL;
     }
-    s->batches = queue_new(sizeof(struct item), BATCH_SLOTS, ring, s, e);
     s->jobs = queue_new(sizeof(struct job *), JOB_SLOTS, ring, s, e);
-    if (s->batches == NULL || s->jobs == NULL) {
+    if (s->jobs == NULL || intake_open(&s->intake, ring, s, e) != 0) {
         store_close(s);
         return NULL;
     }
@@ -475,7 +264,7 @@ bool store_stop(struct store *store, unsigned wait_ms)
     }
     const struct timespec end = clock_mono_in(wait_ms);
     atomic_store_explicit(&store->stopping, true, memory_order_release);
-    queue_close(store->batches);
+    intake_shut(&store->intake);
     queue_close(store->jobs);
     ring(store);
     return !store->started || pthread_clockjoin_np(store->thread, NULL, CLOCK_MONOTONIC, &end) == 0;
@@ -484,19 +273,7 @@ bool store_stop(struct store *store, unsigned wait_ms)
 bool store_batch(struct store *store, const char *name, enum wire_stream stream, const void *bytes,
                  size_t len)
 {
-    struct item item = {.stream = stream, .len = len};
-    (void)snprintf(item.name, sizeof item.name, "%s", name); /* a checked name: fits */
-    size_t held = atomic_fetch_add_explicit(&store->bytes_held, len, memory_order_relaxed);
-    item.bytes = held + len <= BATCH_BYTES ? malloc(len) : NULL;
-    if (item.bytes != NULL) {
-        memcpy(item.bytes, bytes, len);
-        if (queue_push(store->batches, &item)) {
-            return true;
-        }
-        free(item.bytes);
-    }
-    atomic_fetch_sub_explicit(&store->bytes_held, len, memory_order_relaxed);
-    return false;
+    return intake_put(&store->intake, name, stream, bytes, len);
 }
 
 bool store_job(struct store *store, struct job *job)

@@ -24,14 +24,16 @@ static void check_order(const struct batch *b)
 static void check_rows(const struct batch *b)
 {
     struct rows rows;
+    struct row_tables tables = {0};
     unsigned gaps = 0;
     for (unsigned i = 0; i < b->count; i++) {
         gaps += b->records[i].is_gap;
     }
-    if (rows_open(&rows, 1, b, NULL) == 0) {
+    if (rows_open(&rows, &tables, 1, b, NULL) == 0) {
         FUZZ_CHECK(rows.stored + rows.bad_count + gaps == b->count);
     }
     rows_close(&rows);
+    row_tables_done(&tables);
 }
 
 static void check_batch(struct batch *b)
