@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 enum {
+    GATHER_US = 10000, /* agents speak in thousands, and each wake-up costs more than a message */
     STORE_CLOSE_MS = 1500, /* for what the store has in hand */
     CHORES_CLOSE_MS = 500, /* a report that is not finished is made again */
     UPDATE_TIMEOUT_MS = 2000,
@@ -213,6 +214,7 @@ static struct bus *open_bus(struct core *core, const struct keys_user *user, con
         .name = name,
         .jwt = user->jwt,
         .key = &user->key,
+        .gather_us = GATHER_US,
         .on_event = on_event,
         .arg = core,
     };

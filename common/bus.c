@@ -158,6 +158,7 @@ static int copy_options(struct bus *bus, const struct bus_options *options, stru
         bus->key = *options->key;
     }
     bus->on_event = options->on_event;
+    bus->gather_us = options->gather_us;
     bus->arg = options->arg;
     return 0;
 }

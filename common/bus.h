@@ -36,6 +36,8 @@ struct bus_options {
     const char *name;       /* connection name shown by the server */
     const char *jwt;        /* user JWT; copied */
     const struct nkey *key; /* signs the nonce; copied; NULL for a bearer JWT */
+    unsigned gather_us;     /* after the last message that waits, a subscription rests so long:
+                               then many come by one wake-up, each so much later; 0: not at all */
     bus_event_fn on_event;
     void *arg;
 };

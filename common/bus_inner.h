@@ -31,6 +31,7 @@ struct bus {
     char *ca_pem;
     char *name;
     bus_event_fn on_event;
+    unsigned gather_us;
     void *arg;
 
     pthread_mutex_t lock; /* guards all that follows */

@@ -48,11 +48,21 @@ static void wait_changed(struct bus *bus, uint64_t until_mono_ns)
 
 /* ---- what cnats calls ---- */
 
+/* On the subscription's own thread: others do not wait for it. */
+static void gather(const struct bus *bus, natsSubscription *sub)
+{
+    int messages = 0, bytes = 0;
+    if (bus->gather_us > 0 && natsSubscription_GetPending(sub, &messages, &bytes) == NATS_OK &&
+        messages == 0) {
+        struct timespec rest = {.tv_nsec = (long)bus->gather_us * NS_PER_US};
+        (void)nanosleep(&rest, NULL); /* woken early: all the same */
+    }
+}
+
 static void message_came(natsConnection *conn, natsSubscription *sub, natsMsg *msg, void *arg)
 {
     struct bus_interest *interest = arg;
     (void)conn;
-    (void)sub;
     if (bus_enter(interest->bus)) {
         if (natsMsg_GetReply(msg) != NULL) {
             atomic_fetch_add_explicit(&interest->bus->replies, 1, memory_order_relaxed);
@@ -62,6 +72,7 @@ static void message_came(natsConnection *conn, natsSubscription *sub, natsMsg *m
         bus_leave(interest->bus);
     }
     natsMsg_Destroy(msg);
+    gather(interest->bus, sub);
 }
 
 static void link_error(natsConnection *conn, natsSubscription *sub, natsStatus status, void *arg)

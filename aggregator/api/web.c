@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-    EVENTS_MAX = 4096,
+    EVENTS_MAX = 16384,
     RETURNS_MAX = 1024,
     RETURN_WAIT_MS = 1000,
     SESSIONS_MAX = 10000,
@@ -41,7 +41,11 @@ static void wake(void *arg)
 bool web_tell(void *web, const struct web_event *event)
 {
     struct web *here = web;
-    return queue_push(here->events, event);
+    bool taken = queue_push(here->events, event);
+    if (taken && !event->calm) {
+        wake(here);
+    }
+    return taken;
 }
 
 void web_return(struct web *web, void (*fn)(struct web *web, void *arg), void *arg)
@@ -138,7 +142,7 @@ static bool is_set(const char *text)
 
 static int open_parts(struct web *web, struct err *e)
 {
-    web->events = queue_new(sizeof(struct web_event), EVENTS_MAX, wake, web, e);
+    web->events = queue_new(sizeof(struct web_event), EVENTS_MAX, NULL, NULL, e);
     web->returns = queue_new(sizeof(struct came_back), RETURNS_MAX, wake, web, e);
     web->sessions = session_store_new(SESSIONS_MAX, e);
     web->throttle = throttle_new(e);

@@ -48,18 +48,25 @@ bool fleet_tell(struct fleet *f, struct web_event *event)
     return false;
 }
 
-void fleet_tell_instance(struct fleet *f, const struct instance *i)
+static void tell_view(struct fleet *f, struct instance *i, bool calm)
 {
     struct instance_view *view = malloc(sizeof *view);
-    if (view == NULL) {
-        f->snapshot_wanted = true;
-        return;
+    struct web_event event = {.kind = WEB_INSTANCE, .calm = calm, .as.instance = view};
+    if (view != NULL) {
+        instance_view_fill(i, view);
     }
-    instance_view_fill(i, view);
-    struct web_event event = {.kind = WEB_INSTANCE, .as.instance = view};
-    if (!fleet_tell(f, &event)) {
-        f->snapshot_wanted = true;
-    }
+    i->untold = view == NULL || !fleet_tell(f, &event);
+    f->untold = f->untold || i->untold;
+}
+
+void fleet_tell_instance(struct fleet *f, struct instance *i)
+{
+    tell_view(f, i, false);
+}
+
+void fleet_tell_figures(struct fleet *f, struct instance *i)
+{
+    tell_view(f, i, true);
 }
 
 void fleet_tell_outcome(struct fleet *f, enum web_event_kind kind, uint64_t reply,
@@ -74,18 +81,30 @@ void fleet_tell_outcome(struct fleet *f, enum web_event_kind kind, uint64_t repl
     (void)fleet_tell(f, &event);
 }
 
-/* Everything anew; what does not fit is tried again at the next tick. */
-static void tell_snapshot(struct fleet *f)
+/* What did not fit before; what does not now waits for the next tick. */
+static void tell_untold(struct fleet *f)
 {
-    f->snapshot_wanted = false;
-    for (unsigned n = 0; n < f->instances.count && !f->snapshot_wanted; n++) {
-        fleet_tell_instance(f, f->instances.all[n]);
+    f->untold = false;
+    for (unsigned n = 0; n < f->instances.count && !f->untold; n++) {
+        struct instance *i = f->instances.all[n];
+        if (i->untold) {
+            fleet_tell_instance(f, i);
+        }
     }
     struct web_event centre = {.kind = WEB_CENTRE, .as.centre = f->told_centre};
     struct web_event end = {.kind = WEB_SNAPSHOT_END};
-    if (!f->snapshot_wanted && (!fleet_tell(f, &centre) || !fleet_tell(f, &end))) {
-        f->snapshot_wanted = true;
+    if (f->snapshot_wanted && !f->untold) {
+        f->snapshot_wanted = !fleet_tell(f, &centre) || !fleet_tell(f, &end);
     }
+}
+
+static void tell_snapshot(struct fleet *f)
+{
+    for (unsigned n = 0; n < f->instances.count; n++) {
+        f->instances.all[n]->untold = true;
+    }
+    f->snapshot_wanted = true;
+    tell_untold(f);
 }
 
 static void tell_missed_alerts(struct fleet *f)
@@ -222,14 +241,18 @@ static void stop_loop(struct fleet *f)
     f->bell_gone = true;
     (void)pthread_mutex_unlock(&f->bell_lock);
     uv_close((uv_handle_t *)&f->ticker, NULL);
+    uv_close((uv_handle_t *)&f->pace, NULL);
     uv_close((uv_handle_t *)&f->bell, NULL);
 }
 
-static void on_bell(uv_async_t *bell)
+static void on_pace(uv_timer_t *pace);
+
+/* Hears what has come. While there is something, the next look is by the clock. */
+static void hear_inbox(struct fleet *f)
 {
-    struct fleet *f = bell->data;
     struct message m;
     int left = TURN_MAX;
+    atomic_store(&f->paced, false); /* first: what comes after the last pop rings */
     while (left > 0 && queue_pop(f->inbox, &m)) {
         on_message(f, &m, clock_mono_ns());
         message_done(&m);
@@ -238,8 +261,23 @@ static void on_bell(uv_async_t *bell)
     if (atomic_load_explicit(&f->stopping, memory_order_acquire)) {
         stop_loop(f);
     } else if (left == 0) {
-        (void)uv_async_send(bell); /* more waits: let the ticker have its turn first */
+        (void)uv_async_send(&f->bell); /* more waits: let the ticker have its turn first */
+    } else if (left < TURN_MAX && uv_timer_start(&f->pace, on_pace, FLEET_PACE_MS, 0) == 0) {
+        atomic_store(&f->paced, true);
     }
+}
+
+static void on_bell(uv_async_t *bell)
+{
+    struct fleet *f = bell->data;
+    if (!uv_is_closing((uv_handle_t *)&f->ticker)) {
+        hear_inbox(f);
+    }
+}
+
+static void on_pace(uv_timer_t *pace)
+{
+    hear_inbox(pace->data);
 }
 
 static void on_tick(uv_timer_t *ticker)
@@ -258,8 +296,8 @@ static void on_tick(uv_timer_t *ticker)
     members_catch_up(f, now_ns);
     revoke_push(f, now_ns);
     note_seen(f, now_ns);
-    if (f->snapshot_wanted) {
-        tell_snapshot(f);
+    if (f->untold || f->snapshot_wanted) {
+        tell_untold(f);
     }
     if (f->alerts_missed) {
         tell_missed_alerts(f);
@@ -286,18 +324,28 @@ static void ring(void *arg)
     (void)pthread_mutex_unlock(&f->bell_lock);
 }
 
+/* The pace looks by itself, and stopping rings in any case. */
+static void ring_unless_paced(void *arg)
+{
+    struct fleet *f = arg;
+    if (!atomic_load(&f->paced)) {
+        ring(f);
+    }
+}
+
 static int open_loop(struct fleet *f, struct err *e)
 {
     if (uv_loop_init(&f->loop) != 0) {
         return err_set(e, ERR_NOMEM, "no event loop for the fleet");
     }
     if (uv_async_init(&f->loop, &f->bell, on_bell) != 0 ||
-        uv_timer_init(&f->loop, &f->ticker) != 0 ||
+        uv_timer_init(&f->loop, &f->ticker) != 0 || uv_timer_init(&f->loop, &f->pace) != 0 ||
         uv_timer_start(&f->ticker, on_tick, FLEET_TICK_MS, FLEET_TICK_MS) != 0) {
         return err_set(e, ERR_NOMEM, "no handles for the fleet's loop");
     }
     f->bell.data = f;
     f->ticker.data = f;
+    f->pace.data = f;
     return 0;
 }
 
@@ -321,7 +369,7 @@ static int fleet_prepare(struct fleet *f, struct err *e)
     if (instances_init(&f->instances, e) != 0 || open_loop(f, e) != 0) {
         return -1;
     }
-    f->inbox = queue_new(sizeof(struct message), INBOX_SLOTS, ring, f, e);
+    f->inbox = queue_new(sizeof(struct message), INBOX_SLOTS, ring_unless_paced, f, e);
     if (f->inbox == NULL) {
         return -1;
     }

@@ -178,6 +178,7 @@ enum web_event_kind {
 
 struct web_event {
     enum web_event_kind kind;
+    bool calm;      /* only figures: it may wait until the web looks by itself */
     uint64_t reply; /* the asker's own token, given back */
     union {
         struct instance_view *instance;

@@ -120,7 +120,7 @@ static void hear_beat(struct fleet *f, struct instance *i, const struct message 
     beat_evidence(event.reasons, evidence, sizeof evidence);
     config_beat(f, i, beat.config_revision, now_ns);
     if (!judge(f, i, event, now_ns, evidence)) {
-        fleet_tell_instance(f, i);
+        fleet_tell_figures(f, i);
     }
 }
 

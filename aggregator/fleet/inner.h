@@ -17,6 +17,7 @@
 
 enum {
     FLEET_TICK_MS = 100,
+    FLEET_PACE_MS = 5, /* what comes meanwhile is heard together: thousands of wake-ups cost more */
     FLEET_STALL_MS = 3000, /* between two ticks: then this process stood still */
     WATCH_LEASE_MS = 30000,
     WATCH_RENEW_MS = 10000,
@@ -87,6 +88,8 @@ struct fleet {
     pthread_mutex_t bell_lock; /* guards bell_gone: a closed handle must not be rung */
     bool bell_gone;
     uv_timer_t ticker;
+    uv_timer_t pace;    /* when it ends, the inbox is looked at without a bell */
+    _Atomic bool paced; /* it runs; set by the thread, read by those who post */
 
     struct instances instances;
     struct centre centre;
@@ -98,7 +101,8 @@ struct fleet {
     uint64_t load_asked_ns; /* monotonic */
     uint64_t ticked_ns;
     uint64_t seen_noted_ns;
-    bool snapshot_wanted;
+    bool snapshot_wanted;       /* the web has asked for all and has not been told the end of it */
+    bool untold;                /* some instances are */
     bool alerts_missed;         /* some were released without the web's knowing */
     bool bus_alert, many_alert; /* the centre's own alerts are engaged */
     uint64_t bus_lost_ns;
@@ -126,7 +130,10 @@ struct fleet {
 /* fleet.c */
 /* Hands a job to the store; frees it and returns false when too many wait. */
 bool fleet_submit(struct fleet *f, struct job *job);
-void fleet_tell_instance(struct fleet *f, const struct instance *i);
+/* Without room it is told at the next tick. */
+void fleet_tell_instance(struct fleet *f, struct instance *i);
+/* The same when only figures changed: nobody is woken for that. */
+void fleet_tell_figures(struct fleet *f, struct instance *i);
 /* Takes over what the event owns. False when the web had no room. */
 bool fleet_tell(struct fleet *f, struct web_event *event);
 /* The outcome is copied. */

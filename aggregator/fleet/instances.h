@@ -25,6 +25,7 @@ struct instance {
     char version[32];
     bool has_beat;
     struct heartbeat beat; /* the last one, when has_beat */
+    bool untold;           /* the web does not know how it is now */
     uint64_t spark_bps[SPARK_POINTS];
     unsigned spark_count;
     uint64_t spark_ns;             /* monotonic, of the last point */

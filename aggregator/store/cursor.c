@@ -1,61 +1,24 @@
 /* Columns travel as arrays, which unnest makes rows of again. */
 #include "aggregator/store/cursor.h"
 
+#include "aggregator/store/pg_list.h"
 #include "common/wire/subjects.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-enum { NUMBER_SIZE = 22 /* 20 digits, a sign and a comma */ };
-
-/* The text of an array, such as {1,2,3}. */
-struct list {
-    char *text; /* owned */
-    size_t len, size;
-};
-
-/* False when memory is short. Room for `count` members of at most `each` signs. */
-static bool list_open(struct list *l, unsigned count, size_t each)
-{
-    l->size = (size_t)count * (each + 1) + sizeof "{}";
-    l->text = malloc(l->size);
-    if (l->text == NULL) {
-        return false;
-    }
-    l->len = (size_t)snprintf(l->text, l->size, "{}");
-    return true;
-}
-
-/* Numbers and names of instances need no quoting. */
-__attribute__((format(printf, 2, 3))) static void list_add(struct list *l, const char *form, ...)
-{
-    va_list args;
-    va_start(args, form);
-    size_t at = l->len - 1; /* over the closing brace */
-    if (l->len > 2) {
-        l->text[at++] = ',';
-    }
-    l->len = at + (size_t)vsnprintf(l->text + at, l->size - at, form, args);
-    va_end(args);
-    l->text[l->len++] = '}';
-    l->text[l->len] = '\0';
-}
 
 enum { LISTS_MAX = 5 };
 
-static void lists_done(struct list lists[LISTS_MAX])
+static void lists_done(struct pg_list lists[LISTS_MAX])
 {
     for (int i = 0; i < LISTS_MAX; i++) {
-        free(lists[i].text);
+        pg_list_done(&lists[i]);
     }
 }
 
-static int lists_open(struct list lists[LISTS_MAX], unsigned count, size_t each, struct err *e)
+static int lists_open(struct pg_list lists[LISTS_MAX], unsigned count, size_t each, struct err *e)
 {
     for (int i = 0; i < LISTS_MAX; i++) {
-        if (!list_open(&lists[i], count, each)) {
+        if (!pg_list_open(&lists[i], count, each)) {
             lists_done(lists);
             return err_set(e, ERR_NOMEM, "no memory for %u cursors", count);
         }
@@ -79,14 +42,14 @@ int cursors_read(struct pg *pg, struct cursor *all, unsigned count, struct err *
         " WITH ORDINALITY AS w(name, stream, epoch, n) LEFT JOIN instance i ON i.name = w.name"
         " LEFT JOIN cursor c ON c.instance_id = i.id AND c.stream = w.stream"
         " AND c.epoch = w.epoch ORDER BY w.n";
-    struct list lists[LISTS_MAX] = {0};
+    struct pg_list lists[LISTS_MAX] = {0};
     if (lists_open(lists, count, NAME_MAX_LEN, e) != 0) {
         return -1;
     }
     for (unsigned i = 0; i < count; i++) {
-        list_add(&lists[0], "%s", all[i].name);
-        list_add(&lists[1], "%u", all[i].stream);
-        list_add(&lists[2], "%" PRId64, (int64_t)all[i].epoch);
+        pg_list_add(&lists[0], "%s", all[i].name);
+        pg_list_add(&lists[1], "%u", all[i].stream);
+        pg_list_add(&lists[2], "%" PRId64, (int64_t)all[i].epoch);
     }
     struct pg_args args = {0};
     for (int i = 0; i < 3; i++) {
@@ -120,9 +83,9 @@ static int move_some(struct pg *pg, const struct cursor *all, unsigned count, bo
         "INSERT INTO cursor (instance_id, stream, epoch, seq) SELECT id, stream, epoch, upto"
         " FROM unnest($1::int[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[])"
         " AS w(id, stream, epoch, stored, upto) ON CONFLICT DO NOTHING";
-    struct list lists[LISTS_MAX] = {0};
+    struct pg_list lists[LISTS_MAX] = {0};
     unsigned wanted = 0;
-    if (lists_open(lists, count, NUMBER_SIZE, e) != 0) {
+    if (lists_open(lists, count, PG_LIST_NUMBER, e) != 0) {
         return -1;
     }
     for (unsigned i = 0; i < count; i++) {
@@ -131,11 +94,11 @@ static int move_some(struct pg *pg, const struct cursor *all, unsigned count, bo
             continue;
         }
         wanted++;
-        list_add(&lists[0], "%" PRId32, c->instance_id);
-        list_add(&lists[1], "%u", c->stream);
-        list_add(&lists[2], "%" PRId64, (int64_t)c->epoch);
-        list_add(&lists[3], "%" PRId64, (int64_t)c->stored);
-        list_add(&lists[4], "%" PRId64, (int64_t)c->upto);
+        pg_list_add(&lists[0], "%" PRId32, c->instance_id);
+        pg_list_add(&lists[1], "%u", c->stream);
+        pg_list_add(&lists[2], "%" PRId64, (int64_t)c->epoch);
+        pg_list_add(&lists[3], "%" PRId64, (int64_t)c->stored);
+        pg_list_add(&lists[4], "%" PRId64, (int64_t)c->upto);
     }
     struct pg_args args = {0};
     for (int i = 0; i < LISTS_MAX; i++) {

@@ -59,3 +59,22 @@ int jobs_run(struct pg *pg, struct job *job, const struct store_options *options
     }
     return err_set(&job->e, ERR_ARG, "job of kind %d", (int)job->kind);
 }
+
+bool jobs_may_share(enum job_kind kind)
+{
+    switch (kind) {
+    case JOB_HELLO:
+    case JOB_STATE:
+    case JOB_SEEN:
+    case JOB_HITS:
+    case JOB_CONFIG_NOTE: return true;
+    case JOB_LOAD:
+    case JOB_ENROL:
+    case JOB_INVITE:
+    case JOB_REVOKE:
+    case JOB_ALERT: /* the web is told of it at once */
+    case JOB_ALERTS_KEEP:
+    case JOB_CONFIG: return false;
+    }
+    return false;
+}

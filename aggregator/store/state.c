@@ -1,6 +1,7 @@
 /* Wall times cross as milliseconds; intervals as milliseconds too. */
 #include "aggregator/store/state.h"
 
+#include "aggregator/store/pg_list.h"
 #include "common/alert_kinds.h"
 #include "common/clock.h"
 
@@ -157,32 +158,14 @@ int state_hello(struct pg *pg, struct hello_job *job, struct err *e)
     return 0;
 }
 
-static int update_instance(struct pg *pg, const struct state_job *job, struct err *e)
+int state_change(struct pg *pg, const struct state_job *job, struct err *e)
 {
     static const char sql[] =
-        "UPDATE instance SET state = $2, cause = $3, reasons = $4::int,"
-        " state_since = $5::timestamptz, outage_from = $6::timestamptz,"
-        " last_outage = coalesce($7::bigint * interval '1 millisecond', last_outage)"
-        " WHERE id = $1::int";
-    struct pg_args args = {0};
-    pg_add_i64(&args, job->instance_id);
-    pg_add_text(&args, presence_state_name(job->to));
-    pg_add_text(&args, presence_cause_name(job->cause));
-    pg_add_i64(&args, job->reasons);
-    pg_add_time(&args, job->at_ms * NS_PER_MS);
-    pg_add_time(&args, job->outage_from_ms * NS_PER_MS);
-    if (job->ends_outage) {
-        pg_add_i64(&args, (int64_t)job->outage_ms);
-    } else {
-        pg_add_text(&args, NULL);
-    }
-    return pg_run(pg, sql, &args, e);
-}
-
-static int add_change(struct pg *pg, const struct state_job *job, struct err *e)
-{
-    static const char sql[] =
-        "INSERT INTO instance_state_change (instance_id, at, from_state, to_state, cause, reasons,"
+        "WITH now AS (UPDATE instance SET state = $4, cause = $5, reasons = $6::int,"
+        " state_since = $2::timestamptz, outage_from = $9::timestamptz,"
+        " last_outage = coalesce($8::bigint * interval '1 millisecond', last_outage)"
+        " WHERE id = $1::int)"
+        " INSERT INTO instance_state_change (instance_id, at, from_state, to_state, cause, reasons,"
         " evidence, outage) VALUES ($1::int, $2::timestamptz, $3, $4, $5, $6::int, $7,"
         " $8::bigint * interval '1 millisecond')";
     struct pg_args args = {0};
@@ -198,33 +181,31 @@ static int add_change(struct pg *pg, const struct state_job *job, struct err *e)
     } else {
         pg_add_text(&args, NULL);
     }
+    pg_add_time(&args, job->outage_from_ms * NS_PER_MS);
     return pg_run(pg, sql, &args, e);
-}
-
-int state_change(struct pg *pg, const struct state_job *job, struct err *e)
-{
-    if (pg_script(pg, "BEGIN", e) != 0) {
-        return -1;
-    }
-    if (update_instance(pg, job, e) != 0 || add_change(pg, job, e) != 0) {
-        (void)pg_script(pg, "ROLLBACK", NULL); /* the first failure is the one to tell */
-        return -1;
-    }
-    return pg_script(pg, "COMMIT", e);
 }
 
 int state_seen(struct pg *pg, const struct seen_job *job, struct err *e)
 {
     static const char sql[] =
-        "UPDATE instance SET last_seen_at = greatest(last_seen_at, $2::timestamptz)"
-        " WHERE id = $1::int";
-    for (unsigned i = 0; i < job->count; i++) {
-        struct pg_args args = {0};
-        pg_add_i64(&args, job->entries[i].instance_id);
-        pg_add_time(&args, job->entries[i].last_seen_ms * NS_PER_MS);
-        if (pg_run(pg, sql, &args, e) != 0) {
-            return -1;
+        "UPDATE instance i SET last_seen_at = greatest(i.last_seen_at, to_timestamp(w.ms / 1000.0))"
+        " FROM unnest($1::int[], $2::bigint[]) AS w(id, ms) WHERE i.id = w.id";
+    struct pg_list ids = {0}, times = {0};
+    int result = -1;
+    if (pg_list_open(&ids, job->count, PG_LIST_NUMBER) &&
+        pg_list_open(&times, job->count, PG_LIST_NUMBER)) {
+        for (unsigned i = 0; i < job->count; i++) {
+            pg_list_add(&ids, "%" PRId32, job->entries[i].instance_id);
+            pg_list_add(&times, "%" PRIu64, job->entries[i].last_seen_ms);
         }
+        struct pg_args args = {0};
+        pg_add_text(&args, ids.text);
+        pg_add_text(&args, times.text);
+        result = pg_run(pg, sql, &args, e);
+    } else {
+        (void)err_set(e, ERR_NOMEM, "no memory for %u instances", job->count);
     }
-    return 0;
+    pg_list_done(&ids);
+    pg_list_done(&times);
+    return result;
 }

@@ -19,8 +19,9 @@
 #include <unistd.h>
 
 enum {
-    JOB_SLOTS = 8192,
-    IDLE_MS = 500, /* between looks at notifications */
+    JOB_SLOTS = 32768,
+    JOBS_GROUP = 256, /* in one transaction */
+    IDLE_MS = 500,    /* between looks at notifications */
     BACKOFF_MIN_MS = 100,
     BACKOFF_MAX_MS = 3000,
     PAUSE_PIECE_MS = 50,
@@ -152,12 +153,56 @@ static void do_housekeeping(struct store *s, uint64_t now_ns)
     }
 }
 
+/* All in one transaction; false with nothing done. */
+static bool share(struct store *s, struct job **jobs, unsigned count)
+{
+    struct err e = {0};
+    if (s->pg == NULL || pg_script(s->pg, "BEGIN", &e) != 0) {
+        return false;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        jobs[i]->e = (struct err){0};
+        if (jobs_run(s->pg, jobs[i], &s->options, &s->tell) != 0) {
+            if (pg_is_usable(s->pg)) {
+                (void)pg_script(s->pg, "ROLLBACK", NULL); /* each is tried alone */
+            }
+            return false;
+        }
+    }
+    return pg_script(s->pg, "COMMIT", &e) == 0;
+}
+
+static void do_jobs(struct store *s, struct job **jobs, unsigned count)
+{
+    bool done = count > 1 && share(s, jobs, count);
+    for (unsigned i = 0; i < count; i++) {
+        if (done) {
+            s->options.job_done(s->options.arg, jobs[i]);
+        } else {
+            do_job(s, jobs[i]);
+        }
+    }
+}
+
+/* In their order; those that may share a transaction and come one after the other do. */
 static void drain_jobs(struct store *s)
 {
+    struct job *group[JOBS_GROUP];
+    unsigned count = 0;
     struct job *job = NULL;
     while (queue_pop(s->jobs, &job)) {
-        do_job(s, job);
+        bool shares = jobs_may_share(job->kind);
+        if (!shares || count == JOBS_GROUP) {
+            do_jobs(s, group, count);
+            count = 0;
+        }
+        if (shares) {
+            group[count++] = job;
+        } else {
+            do_job(s, job);
+        }
     }
+    do_jobs(s, group, count);
 }
 
 static void ring(void *arg)

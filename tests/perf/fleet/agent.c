@@ -1,4 +1,4 @@
-#include "agent.h"
+#include "tests/perf/fleet/agent.h"
 
 #include "common/clock.h"
 #include "common/wire/counters.h"

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "line.h"
+#include "tests/perf/fleet/line.h"
 
 #include "common/wire/heartbeat.h"
 

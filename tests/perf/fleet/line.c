@@ -1,4 +1,4 @@
-#include "line.h"
+#include "tests/perf/fleet/line.h"
 
 #include "common/encode.h"
 
@@ -72,7 +72,7 @@ void line_open(struct line *l, uint16_t port)
         (connect(l->fd, (struct sockaddr *)&to, sizeof to) != 0 && errno != EINPROGRESS) ||
         setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
         epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->fd, &ev) != 0) {
-        fail(l, strerror(errno));
+        fail(l, strerrordesc_np(errno));
     }
 }
 
@@ -105,7 +105,7 @@ void line_flush(struct line *l)
             return;
         }
         if (sent < 0) {
-            fail(l, strerror(errno));
+            fail(l, strerrordesc_np(errno));
             return;
         }
         l->out_at += (size_t)sent;
@@ -227,7 +227,7 @@ void line_event(struct line *l, uint32_t events)
         }
         ssize_t got = recv(l->fd, l->in + l->in_len, l->in_size - l->in_len, 0);
         if (got <= 0 && (got == 0 || (errno != EAGAIN && errno != EINTR))) {
-            fail(l, got == 0 ? "closed by the server" : strerror(errno));
+            fail(l, got == 0 ? "closed by the server" : strerrordesc_np(errno));
             return;
         }
         l->in_len += got > 0 ? (size_t)got : 0;

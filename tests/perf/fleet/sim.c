@@ -18,15 +18,13 @@
  * Commands: "cut FIRST COUNT" closes connections without a word and keeps them closed; "join FIRST
  * COUNT" opens them again; "stall MS" stands still, as an overloaded machine does; "quit".
  */
-#include "agent.h"
-#include "mint.h"
+#include "tests/perf/fleet/agent.h"
+#include "tests/perf/fleet/mint.h"
 
 #include "common/clock.h"
-#include "common/log.h"
+#include "common/wire/envelope.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +40,8 @@ enum {
     EVENTS = 256,
     FIRST_WAIT_MS = 200, /* as common/bus_link.c waits between two tries */
     LAST_WAIT_MS = 3000,
+    AGENTS_MAX = 100000,
+    HOUR_MS = 3600 * 1000,
 };
 
 struct sim_line {
@@ -265,22 +265,34 @@ static int set_up_line(unsigned i, const struct mint *m, struct err *e)
     return 0;
 }
 
+/* A number of the command line between 1 and most; 0 when it is none. */
+static unsigned number(const char *text, unsigned long most)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    return *end == '\0' && value <= most ? (unsigned)value : 0;
+}
+
 static int set_up(char **argv, int argc, struct err *e)
 {
     struct mint m;
     struct rlimit files = {65536, 65536};
     (void)setrlimit(RLIMIT_NOFILE, &files); /* too few show as lines that do not open */
-    sim.port = (uint16_t)atoi(argv[1]);
-    sim.agent_count = (unsigned)atoi(argv[3]);
-    sim.line_count = (unsigned)atoi(argv[4]);
-    uint64_t past_s = argc > 8 ? strtoull(argv[8], NULL, 10) : 0;
+    sim.port = (uint16_t)number(argv[1], UINT16_MAX);
+    sim.agent_count = number(argv[3], AGENTS_MAX);
+    sim.line_count = number(argv[4], sim.agent_count);
+    unsigned beat_ms = number(argv[5], HOUR_MS), counter_ms = number(argv[6], HOUR_MS);
     sim.plan = (struct agent_plan){
-        .beat_ns = strtoull(argv[5], NULL, 10) * NS_PER_MS,
-        .counter_ns = strtoull(argv[6], NULL, 10) * NS_PER_MS,
-        .counters = (unsigned)atoi(argv[7]),
+        .beat_ns = beat_ms * (uint64_t)NS_PER_MS,
+        .counter_ns = counter_ms * (uint64_t)NS_PER_MS,
+        .counters = number(argv[7], BATCH_MAX_RECORDS),
     };
-    sim.plan.begun_ns = clock_wall_ns() / sim.plan.counter_ns * sim.plan.counter_ns -
-                        past_s * NS_PER_S / sim.plan.counter_ns * sim.plan.counter_ns;
+    if (sim.port == 0 || sim.line_count == 0 || beat_ms == 0 || counter_ms < 1000 ||
+        sim.plan.counters == 0) {
+        return err_set(e, ERR_ARG, "a number is missing or out of range");
+    }
+    uint64_t past_ns = (argc > 8 ? number(argv[8], UINT32_MAX) : 0) * (uint64_t)NS_PER_S;
+    sim.plan.begun_ns = (clock_wall_ns() - past_ns) / sim.plan.counter_ns * sim.plan.counter_ns;
     sim.epoll = epoll_create1(EPOLL_CLOEXEC);
     sim.agents = calloc(sim.agent_count, sizeof *sim.agents);
     sim.lines = calloc(sim.line_count, sizeof *sim.lines);
