@@ -92,6 +92,10 @@ void flow_fill_record(const struct flow_table *t, const struct flow *f, const ch
         r->bytes[dir] -= f->reported.bytes[dir];
         r->packets[dir] -= f->reported.packets[dir];
     }
+    bool only_one = r->final && f->reported.packets[0] + f->reported.packets[1] == 0;
+    if (only_one) {
+        memset(r->trips, 0, sizeof r->trips); /* there is nothing to join them with */
+    }
 }
 
 void flow_clear_deltas(struct flow_record *r)

@@ -239,13 +239,7 @@ static void fill_tcp(const struct qoe_tcp *q, enum qoe_reach reach, struct flow_
 {
     fill_segments(q, reach, r);
     for (unsigned i = 0; i < 2; i++) {
-        struct qoe_rtt_sum rtt = qoe_tcp_rtt(q, (enum qoe_side)i, reach);
-        r->rtt[i] = (struct flow_rtt){
-            .median_us = rtt.median_us,
-            .min_us = rtt.min_us,
-            .var_us = rtt.var_us,
-            .samples = rtt.samples,
-        };
+        qoe_trips_fill(&q->rtt[i].trips, reach == QOE_NEWS, i, r);
         r->quality[i] = qoe_tcp_quality(q, i, reach);
     }
 }
@@ -258,7 +252,7 @@ static void fill_quic(const struct qoe_quic *live, enum quality_class class, enu
         qoe_quic_close(&by_now, class, true);
     }
     for (unsigned i = 0; i < 2; i++) {
-        qoe_trips_fill(&by_now.trips[i], reach == QOE_NEWS, &r->rtt[i]);
+        qoe_trips_fill(&by_now.trips[i], reach == QOE_NEWS, i, r);
         r->quality[i] = qoe_quic_quality(&by_now, i, reach);
     }
 }
@@ -283,6 +277,7 @@ static void clear(struct flow_record *r, enum quality_unjudged why)
         r->out_of_order[i] = 0;
         r->segments[i] = (struct flow_segments){0};
         r->rtt[i] = (struct flow_rtt){0};
+        r->trips[i] = (struct latencies){0};
         r->quality[i] = quality_without_score(why);
     }
     r->dns = (struct flow_dns){0};

@@ -40,7 +40,7 @@ struct record {
     struct flow_record flow;
 };
 
-_Static_assert(sizeof(struct record) <= 1536, "a ring record is at most 1.5 KiB");
+_Static_assert(sizeof(struct record) <= 1792, "a ring record is at most 1.75 KiB");
 
 /*
  * Bytes and packets of one flow since its last account record, at most ACCOUNT_PERIOD_MS ago. A

@@ -1,8 +1,10 @@
 #include "agent/qoe/handshake.h"
 
 enum {
-    HANDSHAKE_MAX_US = 5 * 1000 * 1000
-}; /* slower: the patience of a person, not a round trip */
+    HANDSHAKE_MAX_US = 5 * 1000 * 1000, /* slower: the patience of a person, not a round trip */
+    COPY_MAX_US =
+        1000, /* sooner nobody repeats a SYN (RFC 6298: 1 s): a mirror's or network's copy */
+};
 
 static uint32_t rtt_us(uint32_t from_us, uint32_t to_us)
 {
@@ -16,7 +18,8 @@ static uint32_t rtt_us(uint32_t from_us, uint32_t to_us)
 static void note_syn(struct qoe_handshake *h, const struct tcp_segment *tcp, uint32_t now_us)
 {
     if (h->syn_seen) {
-        h->ambiguous = true; /* which of them was answered cannot be told (Karn's rule) */
+        bool copy = tcp->seq == h->syn_seq && now_us - h->syn_us <= COPY_MAX_US;
+        h->ambiguous |= !copy; /* which of them was answered cannot be told (Karn's rule) */
         return;
     }
     h->syn_seen = true;
@@ -28,7 +31,8 @@ static void note_syn(struct qoe_handshake *h, const struct tcp_segment *tcp, uin
 static void note_syn_ack(struct qoe_handshake *h, const struct tcp_segment *tcp, uint32_t now_us)
 {
     if (h->syn_ack_seen) {
-        h->ambiguous = true;
+        bool copy = tcp->seq == h->syn_ack_seq && now_us - h->syn_ack_us <= COPY_MAX_US;
+        h->ambiguous |= !copy;
         return;
     }
     h->syn_ack_seen = true;

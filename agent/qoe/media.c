@@ -536,8 +536,7 @@ void qoe_media_fill(const struct qoe_media_pool *pool, const struct qoe_media *m
     struct qoe_rtt_window trips[2];
     for (unsigned side = 0; side < 2; side++) {
         trips[side] = qoe_trips_close(&by_now.trips[side], 1);
-        qoe_trips_fill(reach == QOE_NEWS ? &m->trips[side] : &by_now.trips[side], reach == QOE_NEWS,
-                       &r->rtt[side]);
+        qoe_trips_fill(&m->trips[side], reach == QOE_NEWS, side, r);
     }
     for (unsigned dir = 0; dir < 2; dir++) {
         unsigned count = copy_streams(pool, m, dir, streams);

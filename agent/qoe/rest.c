@@ -7,8 +7,8 @@ static void tidy_rtt(struct qoe_rtt *r)
 {
     memset(r->edge + r->edges, 0, (QOE_EDGES - r->edges) * sizeof *r->edge);
     memset(r->stamp + r->stamps, 0, (QOE_STAMPS - r->stamps) * sizeof *r->stamp);
-    memset(r->window.code + r->window.used, 0,
-           (QOE_SAMPLES - r->window.used) * sizeof *r->window.code);
+    struct qoe_samples *s = &r->trips.window;
+    memset(s->code + s->used, 0, (QOE_SAMPLES - s->used) * sizeof *s->code);
 }
 
 static void tidy_loss(struct qoe_loss *l)

@@ -1,24 +1,8 @@
 #include "agent/qoe/samples.h"
 
-#include <string.h>
+#include "common/latency.h"
 
-enum { MANTISSA_BITS = 12, MANTISSA_MASK = 0xfff, EXPONENT_MAX = 15, STRIDE_MAX = 31 };
-
-/* Greater latencies have greater codes, so that codes can be sorted. */
-static uint16_t code_of(uint32_t us)
-{
-    unsigned bits = us == 0 ? 0 : 32u - (unsigned)__builtin_clz(us);
-    unsigned exponent = bits > MANTISSA_BITS ? bits - MANTISSA_BITS : 0;
-    if (exponent > EXPONENT_MAX) {
-        return UINT16_MAX;
-    }
-    return (uint16_t)(exponent << MANTISSA_BITS | us >> exponent);
-}
-
-static uint32_t us_of(uint16_t code)
-{
-    return ((uint32_t)code & MANTISSA_MASK) << (code >> MANTISSA_BITS);
-}
+enum { STRIDE_MAX = 31 };
 
 static void thin_out(struct qoe_samples *s)
 {
@@ -38,7 +22,7 @@ void qoe_samples_add(struct qoe_samples *s, uint32_t us)
     if (s->used == QOE_SAMPLES && s->stride < STRIDE_MAX) {
         thin_out(s); /* the number is a multiple of the new stride as well: the room is even */
     }
-    s->code[s->used++] = code_of(us);
+    s->code[s->used++] = latency_code(us);
 }
 
 uint32_t qoe_samples_median(const struct qoe_samples *s)
@@ -54,5 +38,5 @@ uint32_t qoe_samples_median(const struct qoe_samples *s)
         }
         sorted[at] = s->code[i];
     }
-    return us_of(sorted[(s->used - 1) / 2]);
+    return latency_us(sorted[(s->used - 1) / 2]);
 }

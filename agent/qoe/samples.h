@@ -1,8 +1,7 @@
 /*
  * A few of many latencies, enough for their median: every one at first, and each time the room is
  * full every second one is given up and only every second one after that is kept. So what is kept
- * is spread evenly over time, without chance. A latency is coded in 16 bits, 4 of exponent and 12
- * of mantissa: exact to 0.05 %, from 1 µs to 134 s.
+ * is spread evenly over time, without chance. As codes (common/latency.h), exact to 0.05 %.
  */
 #pragma once
 

@@ -44,8 +44,8 @@ void qoe_tcp_begin(struct qoe_tcp *q, const struct qoe_handshake *h)
     if (h->syn_ack_seen) {
         qoe_loss_start(&q->loss[1], h->syn_ack_seq + 1);
     }
-    qoe_rtt_add(&q->rtt[QOE_CLIENT], h->client_us);
-    qoe_rtt_add(&q->rtt[QOE_SERVER], h->server_us);
+    qoe_trips_add(&q->rtt[QOE_CLIENT].trips, h->client_us);
+    qoe_trips_add(&q->rtt[QOE_SERVER].trips, h->server_us);
 }
 
 /* Data of a direction is acknowledged from its far side. */
@@ -246,10 +246,7 @@ void qoe_tcp_told(struct qoe_tcp *q)
             q->before[i] = qoe_span_sum(&q->span[i]);
             q->span[i] = (struct qoe_span){0};
         }
-        if (q->rtt[i].span.samples != 0) {
-            q->rtt_before[i] = q->rtt[i].span;
-            q->rtt[i].span = (struct qoe_rtt_span){0};
-        }
+        qoe_trips_told(&q->rtt[i].trips);
     }
 }
 
@@ -267,19 +264,4 @@ struct quality qoe_tcp_quality(const struct qoe_tcp *q, unsigned dir, enum qoe_r
     const struct qoe_span *s = &q->span[dir];
     bool news = s->weight != 0 || s->hidden || reach == QOE_NEWS;
     return news ? qoe_span_sum(s) : q->before[dir];
-}
-
-struct qoe_rtt_sum qoe_tcp_rtt(const struct qoe_tcp *q, enum qoe_side side, enum qoe_reach reach)
-{
-    const struct qoe_rtt *r = &q->rtt[side];
-    bool news = r->span.samples != 0 || reach == QOE_NEWS;
-    const struct qoe_rtt_span *s = news ? &r->span : &q->rtt_before[side];
-    struct qoe_rtt_sum sum = {.min_us = r->min_us, .samples = s->samples};
-    if (s->samples != 0) {
-        sum.median_us = (uint32_t)(s->median_sum / s->samples);
-    }
-    if (s->pairs >= QOE_MIN_PAIRS) {
-        sum.var_us = (uint32_t)(s->var_sum / s->pairs);
-    }
-    return sum;
 }

@@ -28,15 +28,6 @@ struct qoe_tcp {
     struct qoe_counts told[2];  /* sums at the last record */
     struct qoe_span span[2];    /* since the last record */
     struct quality before[2];   /* what the last record said */
-    struct qoe_rtt_span rtt_before[2];
-};
-
-/* Round trips of one side, µs; 0 unknown. */
-struct qoe_rtt_sum {
-    uint32_t median_us; /* of the windows' medians the mean, weighted by samples */
-    uint32_t min_us;    /* of the whole flow */
-    uint32_t var_us;    /* mean difference between successive ones */
-    uint32_t samples;
 };
 
 /* Begins with what the handshake has told. */
@@ -52,4 +43,3 @@ void qoe_tcp_told(struct qoe_tcp *q);
 void qoe_tcp_time_moved(struct qoe_tcp *q);
 
 struct quality qoe_tcp_quality(const struct qoe_tcp *q, unsigned dir, enum qoe_reach reach);
-struct qoe_rtt_sum qoe_tcp_rtt(const struct qoe_tcp *q, enum qoe_side side, enum qoe_reach reach);

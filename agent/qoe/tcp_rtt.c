@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-enum { MIN_SAMPLES = 3, AGE_MAX_US = 10 * 1000 * 1000 };
+enum { MIN_SAMPLES = 3 };
 
 static int32_t diff(uint32_t a, uint32_t b)
 {
@@ -54,7 +54,7 @@ void qoe_rtt_forget(struct qoe_rtt *r)
 {
     r->edges = 0;
     r->stamps = 0;
-    r->last_us = 0;
+    r->trips.last_us = 0;
 }
 
 /* Takes all marks up to `value` out; gives the time since the one that is equal, 0: none. */
@@ -76,22 +76,6 @@ static uint32_t match(struct qoe_mark *marks, uint8_t *count, uint32_t value, ui
     return us;
 }
 
-void qoe_rtt_add(struct qoe_rtt *r, uint32_t us)
-{
-    if (us == 0 || us > AGE_MAX_US) {
-        return;
-    }
-    qoe_samples_add(&r->window, us);
-    if (r->last_us != 0) {
-        r->var_sum += us > r->last_us ? us - r->last_us : r->last_us - us;
-        r->pairs++;
-    }
-    r->last_us = us;
-    if (r->min_us == 0 || us < r->min_us) {
-        r->min_us = us;
-    }
-}
-
 void qoe_rtt_ack(struct qoe_rtt *r, const struct tcp_segment *tcp, uint32_t now_us)
 {
     uint32_t by_ack = 0;
@@ -103,35 +87,18 @@ void qoe_rtt_ack(struct qoe_rtt *r, const struct tcp_segment *tcp, uint32_t now_
         by_echo = match(r->stamp, &r->stamps, tcp->echo, now_us);
     }
     if (by_ack != 0) {
-        qoe_rtt_add(r, by_ack);
+        qoe_trips_add(&r->trips, by_ack);
     } else if (by_echo != 0) {
-        qoe_rtt_add(r, by_echo);
+        qoe_trips_add(&r->trips, by_echo);
     }
 }
 
 struct qoe_rtt_window qoe_rtt_close(struct qoe_rtt *r, bool last)
 {
-    uint32_t seen = r->window.seen;
-    struct qoe_rtt_window w = {.median_us = r->median_us};
-    if (seen == 0 || (seen < MIN_SAMPLES && !last)) {
-        return w;
+    uint32_t seen = r->trips.window.seen;
+    struct qoe_rtt_window w = qoe_trips_close(&r->trips, MIN_SAMPLES);
+    if (last && !w.fresh) {
+        w.samples = seen; /* too few for a verdict, but they are not for a later one */
     }
-    uint32_t median_us = qoe_samples_median(&r->window);
-    w.samples = seen;
-    w.fresh = seen >= MIN_SAMPLES;
-    if (w.fresh) {
-        w.median_us = r->median_us = median_us;
-    }
-    if (r->pairs >= QOE_MIN_PAIRS) {
-        w.var_known = true;
-        w.var_us = (uint32_t)(r->var_sum / r->pairs);
-    }
-    r->span.median_sum += (uint64_t)median_us * seen;
-    r->span.samples += seen;
-    r->span.var_sum += r->var_sum;
-    r->span.pairs += r->pairs;
-    r->window = (struct qoe_samples){0};
-    r->var_sum = 0;
-    r->pairs = 0;
     return w;
 }

@@ -6,25 +6,17 @@
 #pragma once
 
 #include "agent/decode/packet.h"
-#include "agent/qoe/samples.h"
+#include "agent/qoe/trips.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { QOE_EDGES = 8, QOE_STAMPS = 4, QOE_MIN_PAIRS = 4 };
+enum { QOE_EDGES = 8, QOE_STAMPS = 4 };
 
 /* A sequence end, or a TSval, that left for the side at this time. */
 struct qoe_mark {
     uint32_t value;
     uint32_t at_us; /* the low 32 bits of µs */
-};
-
-/* What was measured since somebody looked. */
-struct qoe_rtt_span {
-    uint64_t median_sum; /* µs × samples, over windows */
-    uint64_t var_sum;
-    uint32_t samples; /* that stand in median_sum */
-    uint32_t pairs;   /* of successive samples, in var_sum */
 };
 
 struct qoe_rtt {
@@ -34,24 +26,7 @@ struct qoe_rtt {
     uint8_t edges;
     uint8_t stamps;
     bool armed; /* stamp_armed is valid */
-    /* The open window. */
-    struct qoe_samples window;
-    uint32_t last_us; /* the sample before, 0: none */
-    uint32_t pairs;
-    uint64_t var_sum;
-    /* Results. */
-    uint32_t min_us;    /* of the whole flow, 0: none */
-    uint32_t median_us; /* of the newest window that had one, 0: none */
-    struct qoe_rtt_span span;
-};
-
-/* What a window says when it closes. */
-struct qoe_rtt_window {
-    uint32_t median_us; /* of this window, else of the newest before it; 0: never known */
-    uint32_t var_us;
-    uint32_t samples; /* of this window; 0 when it stays open */
-    bool fresh;       /* median_us is of this window */
-    bool var_known;
+    struct qoe_trips trips;
 };
 
 /* New data, a SYN or a FIN leaves for this side and ends at `end`. */
@@ -60,8 +35,6 @@ void qoe_rtt_arm(struct qoe_rtt *r, const struct tcp_segment *tcp, uint32_t end,
 void qoe_rtt_doubt(struct qoe_rtt *r);
 /* A segment comes back from this side. */
 void qoe_rtt_ack(struct qoe_rtt *r, const struct tcp_segment *tcp, uint32_t now_us);
-/* A round trip that was measured otherwise, such as the handshake's. */
-void qoe_rtt_add(struct qoe_rtt *r, uint32_t us);
 /* The clock was set, or nothing came for long: what waits is forgotten. */
 void qoe_rtt_forget(struct qoe_rtt *r);
 /*

@@ -8,9 +8,13 @@ void qoe_trips_add(struct qoe_trips *t, uint32_t us)
         return;
     }
     qoe_samples_add(&t->window, us);
+    latencies_add(&t->sum.trips, us, 1);
     if (t->last_us != 0) {
-        t->var_sum += us > t->last_us ? us - t->last_us : t->last_us - us;
+        uint32_t by = us > t->last_us ? us - t->last_us : t->last_us - us;
+        t->var_sum += by;
         t->pairs++;
+        t->sum.var_sum += by;
+        t->sum.pairs++;
     }
     t->last_us = us;
     if (t->min_us == 0 || us < t->min_us) {
@@ -31,32 +35,34 @@ struct qoe_rtt_window qoe_trips_close(struct qoe_trips *t, uint32_t least)
         w.var_known = true;
         w.var_us = (uint32_t)(t->var_sum / t->pairs);
     }
-    t->span.median_sum += (uint64_t)w.median_us * w.samples;
-    t->span.samples += w.samples;
-    t->span.var_sum += t->var_sum;
-    t->span.pairs += t->pairs;
     t->window = (struct qoe_samples){0};
     t->var_sum = 0;
     t->pairs = 0;
     return w;
 }
 
+static struct flow_rtt figures(const struct qoe_trips *t)
+{
+    const struct qoe_trips_sum *s = &t->sum;
+    return (struct flow_rtt){
+        .median_us = latencies_median(&s->trips),
+        .min_us = t->min_us,
+        .var_us = s->pairs >= QOE_MIN_PAIRS ? (uint32_t)(s->var_sum / s->pairs) : 0,
+        .samples = s->trips.total,
+    };
+}
+
 void qoe_trips_told(struct qoe_trips *t)
 {
-    if (t->span.samples != 0) {
-        t->before = t->span;
-        t->span = (struct qoe_rtt_span){0};
+    if (t->sum.trips.total != 0) {
+        t->before = figures(t);
+        t->sum = (struct qoe_trips_sum){0};
     }
 }
 
-void qoe_trips_fill(const struct qoe_trips *t, bool news, struct flow_rtt *out)
+void qoe_trips_fill(const struct qoe_trips *t, bool news, unsigned side, struct flow_record *r)
 {
-    const struct qoe_rtt_span *s = news || t->span.samples != 0 ? &t->span : &t->before;
-    *out = (struct flow_rtt){.min_us = t->min_us, .samples = s->samples};
-    if (s->samples != 0) {
-        out->median_us = (uint32_t)(s->median_sum / s->samples);
-    }
-    if (s->pairs >= QOE_MIN_PAIRS) {
-        out->var_us = (uint32_t)(s->var_sum / s->pairs);
-    }
+    r->rtt[side] = news || t->sum.trips.total != 0 ? figures(t) : t->before;
+    r->rtt[side].min_us = t->min_us;
+    r->trips[side] = news ? t->sum.trips : (struct latencies){0};
 }

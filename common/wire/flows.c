@@ -154,13 +154,34 @@ static void media_add(const struct flow_media *a, struct flow_media *b)
     b->gap_ms = a->gap_ms > b->gap_ms ? a->gap_ms : b->gap_ms;
 }
 
+/* What the record says of a side's trips; without all of them, each counts as their median. */
+static struct latencies trips_of(const struct flow_record *r, int side)
+{
+    struct latencies trips = r->trips[side];
+    if (trips.total == 0) {
+        latencies_add(&trips, r->rtt[side].median_us, r->rtt[side].samples);
+    }
+    return trips;
+}
+
+static void trips_add(const struct flow_record *earlier, struct flow_record *later, int side)
+{
+    const struct flow_rtt *a = &earlier->rtt[side];
+    struct flow_rtt *b = &later->rtt[side];
+    struct latencies trips = trips_of(earlier, side);
+    struct latencies newer = trips_of(later, side);
+    latencies_merge(&trips, &newer);
+    later->trips[side] = trips;
+    b->median_us = latencies_median(&trips);
+    b->var_us = mean(a->var_us, a->samples, b->var_us, b->samples);
+    b->samples += a->samples;
+}
+
 void flow_record_add_quality(const struct flow_record *earlier, struct flow_record *later)
 {
     for (int i = 0; i < 2; i++) {
         const struct flow_segments *s = &earlier->segments[i];
         struct flow_segments *sum = &later->segments[i];
-        const struct flow_rtt *rtt = &earlier->rtt[i];
-        struct flow_rtt *both = &later->rtt[i];
         verdict_add(&earlier->quality[i], s->data + earlier->media[i].packets, &later->quality[i],
                     sum->data + later->media[i].packets);
         media_add(&earlier->media[i], &later->media[i]);
@@ -169,9 +190,7 @@ void flow_record_add_quality(const struct flow_record *earlier, struct flow_reco
         sum->needless += s->needless;
         sum->duplicated += s->duplicated;
         sum->zero_window_ms += s->zero_window_ms;
-        both->median_us = mean(rtt->median_us, rtt->samples, both->median_us, both->samples);
-        both->var_us = mean(rtt->var_us, rtt->samples, both->var_us, both->samples);
-        both->samples += rtt->samples;
+        trips_add(earlier, later, i);
     }
     const struct flow_dns *dns = &earlier->dns;
     later->dns.answer_us =
@@ -407,6 +426,22 @@ static void media_read(struct reader *in, struct flow_record *r)
     }
 }
 
+/* Schema 8. */
+static void trips_write(struct writer *w, const struct flow_record *r)
+{
+    latencies_write(w, &r->trips[SIDE_CLIENT]);
+    latencies_write(w, &r->trips[SIDE_SERVER]);
+}
+
+/* Records of schema 7 end before it. */
+static void trips_read(struct reader *in, struct flow_record *r)
+{
+    if (reader_left(in) > 0) {
+        latencies_read(in, &r->trips[SIDE_CLIENT]);
+        latencies_read(in, &r->trips[SIDE_SERVER]);
+    }
+}
+
 size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size)
 {
     struct writer w = writer_of(buf, size);
@@ -437,6 +472,7 @@ size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size)
     writer_u8(&w, PRINTS_VERSION);
     prints_write(&w, &r->prints);
     media_write(&w, r);
+    trips_write(&w, r);
     return w.full ? 0 : writer_len(&w);
 }
 
@@ -465,6 +501,9 @@ static int quality_check(const struct flow_record *r, struct err *e)
         if (!quality_is_sound(&r->quality[dir])) {
             return err_set(e, ERR_PARSE, "flow quality out of range");
         }
+    }
+    if (!latencies_are_sound(&r->trips[0]) || !latencies_are_sound(&r->trips[1])) {
+        return err_set(e, ERR_PARSE, "flow round trips out of range");
     }
     return flow_media_is_sound(r) ? 0 : err_set(e, ERR_PARSE, "flow media out of range");
 }
@@ -541,6 +580,7 @@ int flow_record_unpack(const void *bytes, size_t len, struct flow_record *r, str
     origin_read(&in, r);
     fingerprints_read(&in, r);
     media_read(&in, r);
+    trips_read(&in, r);
     if (in.bad) {
         return err_set(e, ERR_PARSE, "a flow record is cut short or holds unclean text");
     }

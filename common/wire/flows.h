@@ -1,12 +1,13 @@
 /*
  * A flow record: what happened on one flow since its last record (deltas, so sums are right),
  * with what is known of it as a whole. The engine fills it, the spool keeps it packed, the
- * aggregator stores it. Stream "flow", schema 7.
+ * aggregator stores it. Stream "flow", schema 8.
  */
 #pragma once
 
 #include "common/err.h"
 #include "common/flow_key.h"
+#include "common/latency.h"
 #include "common/wire/geo_place.h"
 #include "common/wire/prints.h"
 #include "common/wire/quality.h"
@@ -15,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FLOW_SCHEMA = 7, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_SIZE = 32 };
+enum { FLOW_SCHEMA = 8, PROTO_NAME_SIZE = 32, HOST_NAME_SIZE = 256, SOURCE_NAME_SIZE = 32 };
 
 /* Index of everything that is counted per direction. */
 enum flow_dir { DIR_C2S = 0, DIR_S2C = 1 };
@@ -153,6 +154,9 @@ struct flow_record {
     char call_id[MEDIA_CALL_SIZE]; /* SIP Call-ID that announced the media, its tail cut; "" none */
     uint8_t call_state;            /* enum flow_call_state */
     bool call_held;                /* one end has put the other on hold: silence is meant */
+    /* Schema 8. By side, all that rtt[].median_us is the median of, so that those of several
+     * records become one truly; none in a record that is its flow's only one. */
+    struct latencies trips[2];
 };
 
 /* Adds the quality of an earlier record of the flow to a later one's; scores by their segments. */
@@ -162,7 +166,7 @@ void flow_record_add_quality(const struct flow_record *earlier, struct flow_reco
 bool flow_media_is_sound(const struct flow_record *r);
 
 /* Packs into buf; returns bytes used, or 0 when size is too small (FLOW_PACKED_MAX suffices). */
-enum { FLOW_PACKED_MAX = 1536 };
+enum { FLOW_PACKED_MAX = 2048 };
 size_t flow_record_pack(const struct flow_record *r, void *buf, size_t size);
 /* Reads one record; unknown trailing bytes are skipped, every field is checked. 0 or -1. */
 int flow_record_unpack(const void *bytes, size_t len, struct flow_record *r, struct err *e);

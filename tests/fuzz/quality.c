@@ -49,8 +49,12 @@ static void check(const struct qoe_tcp *q, const struct qoe_dns *dns)
         FUZZ_CHECK(quality_is_sound(&v));
         FUZZ_CHECK(q->loss[dir].holes <= QOE_HOLES);
         FUZZ_CHECK(q->rtt[dir].edges <= QOE_EDGES && q->rtt[dir].stamps <= QOE_STAMPS);
-        FUZZ_CHECK(q->rtt[dir].window.used <= QOE_SAMPLES);
-        (void)qoe_tcp_rtt(q, (enum qoe_side)dir, QOE_NEWEST);
+        const struct qoe_trips *t = &q->rtt[dir].trips;
+        struct flow_record r;
+        FUZZ_CHECK(t->window.used <= QOE_SAMPLES);
+        FUZZ_CHECK(latencies_are_sound(&t->sum.trips));
+        qoe_trips_fill(t, true, dir, &r);
+        FUZZ_CHECK(r.rtt[dir].samples == 0 || r.rtt[dir].median_us + 1 >= r.rtt[dir].min_us);
     }
     struct quality v = qoe_dns_judge(&dns->sum);
     FUZZ_CHECK(quality_is_sound(&v));

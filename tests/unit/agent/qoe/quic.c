@@ -123,9 +123,10 @@ static void the_spin_bit_tells_round_trips(void **state)
     struct wire w = shaken();
     spin(&w, 100, 4000, 3);
     qoe_quic_close(&w.q, CLASS_WEB, false);
-    struct flow_rtt rtt[2];
-    qoe_trips_fill(&w.q.trips[0], true, &rtt[0]);
-    qoe_trips_fill(&w.q.trips[1], true, &rtt[1]);
+    struct flow_record r;
+    qoe_trips_fill(&w.q.trips[0], true, SIDE_CLIENT, &r);
+    qoe_trips_fill(&w.q.trips[1], true, SIDE_SERVER, &r);
+    const struct flow_rtt *rtt = r.rtt;
     assert_in_range(rtt[0].median_us, 9000, 11000);
     assert_in_range(rtt[1].median_us, 39000, 41000);
     assert_true(rtt[0].samples > 30 && rtt[1].samples > 30);
@@ -145,8 +146,8 @@ static void noise_is_no_spin(void **state)
     }
     qoe_quic_close(&w.q, CLASS_WEB, true);
     assert_true(w.q.random);
-    assert_int_equal(w.q.trips[0].span.samples, 1); /* the handshake's alone */
-    assert_int_equal(w.q.trips[1].span.samples, 1);
+    assert_int_equal(w.q.trips[0].sum.trips.total, 1); /* the handshake's alone */
+    assert_int_equal(w.q.trips[1].sum.trips.total, 1);
 }
 
 static void a_bit_that_stands_still_is_no_spin(void **state)
@@ -158,7 +159,7 @@ static void a_bit_that_stands_still_is_no_spin(void **state)
         spinning(&w, SERVER, true, ms);
     }
     qoe_quic_close(&w.q, CLASS_WEB, true);
-    assert_int_equal(w.q.trips[1].span.samples, 1);
+    assert_int_equal(w.q.trips[1].sum.trips.total, 1);
     assert_int_equal(qoe_quic_quality(&w.q, 1, QOE_NEWS).confidence, CONFIDENCE_LOW);
 }
 

@@ -209,6 +209,13 @@ static void a_flow_that_is_seen_one_way_only_is_not_judged(void **state)
     assert_int_equal(verdict(&s, S2C).unjudged, UNJUDGED_CAPTURE);
 }
 
+static struct flow_rtt trips(const struct scene *s, bool news)
+{
+    struct flow_record r;
+    qoe_trips_fill(&s->q.rtt[QOE_CLIENT].trips, news, SIDE_CLIENT, &r);
+    return r.rtt[SIDE_CLIENT];
+}
+
 static void a_flow_that_is_found_in_its_middle_has_round_trips_too(void **state)
 {
     (void)state;
@@ -218,7 +225,7 @@ static void a_flow_that_is_found_in_its_middle_has_round_trips_too(void **state)
         exchange(&s, 77000 + i * SIZE, 40);
     }
     qoe_tcp_close(&s.q, CLASS_WEB, true);
-    struct qoe_rtt_sum rtt = qoe_tcp_rtt(&s.q, QOE_CLIENT, QOE_NEWS);
+    struct flow_rtt rtt = trips(&s, true);
     assert_in_range(rtt.median_us, 39960, 40000);
     assert_int_equal(rtt.min_us, 40000);
     assert_int_equal(rtt.samples, 40);
@@ -237,8 +244,8 @@ static void a_record_tells_only_what_came_since_the_one_before(void **state)
     qoe_tcp_told(&s.q);
     assert_int_equal(verdict(&s, S2C).score, QUALITY_SCORE_NONE);
     assert_int_equal(qoe_tcp_quality(&s.q, S2C, QOE_NEWEST).score, 100);
-    assert_int_equal(qoe_tcp_rtt(&s.q, QOE_CLIENT, QOE_NEWS).samples, 0);
-    assert_true(qoe_tcp_rtt(&s.q, QOE_CLIENT, QOE_NEWEST).samples > 0);
+    assert_int_equal(trips(&s, true).samples, 0);
+    assert_true(trips(&s, false).samples > 0);
 }
 
 static void a_clock_that_is_set_back_forgets_what_was_on_its_way(void **state)
@@ -249,7 +256,7 @@ static void a_clock_that_is_set_back_forgets_what_was_on_its_way(void **state)
     qoe_tcp_time_moved(&s.q);
     s.now_ns -= 500 * MS;
     pass(&s, C2S, (struct tcp_segment){.seq = 1, .ack = 1 + SIZE});
-    assert_int_equal(s.q.rtt[QOE_CLIENT].window.seen, 1); /* the handshake's alone */
+    assert_int_equal(s.q.rtt[QOE_CLIENT].trips.window.seen, 1); /* the handshake's alone */
 }
 
 int main(void)

@@ -109,7 +109,9 @@ enum {
     ORIGIN_PACKED = 1 + 2 * (2 + 4 + 1),       /* what schema 5 adds: no tunnel, no places */
     PRINTS_PACKED = 1 + 2 + 2,                 /* what schema 6 adds without fingerprints */
     NO_MEDIA_PACKED = 3,                       /* what schema 7 adds for a flow without RTP */
-    LATER_PACKED = UNJUDGED_PACKED + ORIGIN_PACKED + PRINTS_PACKED + NO_MEDIA_PACKED,
+    NO_TRIPS_PACKED = 2,                       /* what schema 8 adds for a flow's only record */
+    SINCE_7_PACKED = NO_MEDIA_PACKED + NO_TRIPS_PACKED,
+    LATER_PACKED = UNJUDGED_PACKED + ORIGIN_PACKED + PRINTS_PACKED + SINCE_7_PACKED,
 };
 
 static void a_record_of_schema_1_has_no_quality(void **state)
@@ -158,6 +160,52 @@ static void qualities_of_two_records_add_up_by_their_segments(void **state)
     assert_int_equal(silent.quality[DIR_S2C].score, 80);
 }
 
+/* A record whose server side had so many round trips of this length. */
+static struct flow_record with_trips(uint32_t us, uint32_t count)
+{
+    struct flow_record r = a_flow();
+    latencies_add(&r.trips[SIDE_SERVER], us, count);
+    r.rtt[SIDE_SERVER] = (struct flow_rtt){.median_us = us, .min_us = 900, .samples = count};
+    return r;
+}
+
+static void round_trips_survive_the_wire(void **state)
+{
+    (void)state;
+    uint8_t buf[FLOW_PACKED_MAX];
+    struct flow_record in = with_trips(2000, 300), out;
+    latencies_add(&in.trips[SIDE_SERVER], 7000, 2);
+    size_t len = flow_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(flow_record_unpack(buf, len, &out, NULL), 0);
+    assert_memory_equal(out.trips, in.trips, sizeof in.trips);
+    in.trips[SIDE_SERVER].code[1] = in.trips[SIDE_SERVER].code[0];
+    len = flow_record_pack(&in, buf, sizeof buf);
+    struct err e = {0};
+    assert_int_equal(flow_record_unpack(buf, len, &out, &e), -1);
+}
+
+/* 1, 2 and 50 ms: the mean of the records' medians would be 24 ms. */
+static void a_flows_median_is_that_of_all_its_round_trips(void **state)
+{
+    (void)state;
+    struct flow_record first = with_trips(1000, 40), second = with_trips(2000, 30);
+    struct flow_record third = with_trips(50000, 60);
+    flow_record_add_quality(&first, &second);
+    flow_record_add_quality(&second, &third);
+    assert_in_range(third.rtt[SIDE_SERVER].median_us, 1999, 2000);
+    assert_int_equal(third.rtt[SIDE_SERVER].samples, 130);
+    assert_int_equal(third.rtt[SIDE_CLIENT].median_us, a_flow().rtt[SIDE_CLIENT].median_us);
+}
+
+static void a_record_without_its_round_trips_counts_as_its_median(void **state)
+{
+    (void)state;
+    struct flow_record older = with_trips(1000, 70), newer = with_trips(50000, 60);
+    older.trips[SIDE_SERVER] = (struct latencies){0};
+    flow_record_add_quality(&older, &newer);
+    assert_in_range(newer.rtt[SIDE_SERVER].median_us, 999, 1000);
+}
+
 static void the_largest_flow_fits_its_limit(void **state)
 {
     (void)state;
@@ -183,6 +231,10 @@ static void the_largest_flow_fits_its_limit(void **state)
     }
     r.call_state = CALL_UP;
     memset(r.call_id, 'x', sizeof r.call_id - 1);
+    for (uint32_t i = 0; i < LATENCY_BINS; i++) {
+        latencies_add(&r.trips[SIDE_CLIENT], 1u << i, 1000);
+        latencies_add(&r.trips[SIDE_SERVER], 1u << i, 1000);
+    }
     assert_true(flow_record_pack(&r, buf, sizeof buf) > 0);
 }
 
@@ -422,8 +474,9 @@ static void a_cut_flow_is_an_error_not_a_crash(void **state)
         memcpy(part, buf, cut);
         size_t left = len - cut;
         size_t schema_2 = LATER_PACKED + EXPORTER_LEN;
-        bool is_older = left == NO_MEDIA_PACKED || left == NO_MEDIA_PACKED + PRINTS_PACKED ||
-                        left == NO_MEDIA_PACKED + PRINTS_PACKED + ORIGIN_PACKED ||
+        bool is_older = left == NO_TRIPS_PACKED || left == SINCE_7_PACKED ||
+                        left == SINCE_7_PACKED + PRINTS_PACKED ||
+                        left == SINCE_7_PACKED + PRINTS_PACKED + ORIGIN_PACKED ||
                         left == LATER_PACKED || left == schema_2 ||
                         left == schema_2 + QUALITY_PACKED;
         assert_int_equal(flow_record_unpack(part, cut, &out, &e), is_older ? 0 : -1);
@@ -613,6 +666,9 @@ int main(void)
         cmocka_unit_test(a_record_of_schema_1_has_no_quality),
         cmocka_unit_test(a_score_above_a_hundred_is_refused),
         cmocka_unit_test(qualities_of_two_records_add_up_by_their_segments),
+        cmocka_unit_test(round_trips_survive_the_wire),
+        cmocka_unit_test(a_flows_median_is_that_of_all_its_round_trips),
+        cmocka_unit_test(a_record_without_its_round_trips_counts_as_its_median),
         cmocka_unit_test(the_largest_flow_fits_its_limit),
         cmocka_unit_test(fingerprints_survive_the_wire),
         cmocka_unit_test(fingerprints_of_a_later_kind_are_skipped),
