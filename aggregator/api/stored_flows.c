@@ -25,6 +25,7 @@
  *   flows  one row a flow, in one pass without a join: the planner knows nothing of the size of
  * such tables and would join them row by row. There
  *          - sums are of what adds up; scores are means weighted by the segments that they judge;
+ *          - a round trip is the median of all that the records stand on;
  *          - reason_* is of the worst record of that direction: the least of (worst, seq, …);
  *          - last and last_media are the records that know best: the newest, and the newest with
  * RTP page   the rows that were asked for: only of these are the many columns of last taken apart
@@ -87,14 +88,16 @@ static const char flow_sums[] =
     " sum(duplicated_s2c)::bigint AS duplicated_s2c,"
     " sum(zero_window_ms_c2s)::bigint AS zero_window_ms_c2s,"
     " sum(zero_window_ms_s2c)::bigint AS zero_window_ms_s2c,"
-    " (sum(rtt_client_us::bigint * rtt_client_samples)"
-    "  / nullif(sum(rtt_client_samples), 0))::bigint AS rtt_client,"
+    " CASE WHEN count(rtt_client_us) > 1 THEN trips_median(array_agg(rtt_client_trips),"
+    "  array_agg(rtt_client_us), array_agg(rtt_client_samples))"
+    "  ELSE max(rtt_client_us) END AS rtt_client,"
     " min(rtt_client_min_us) AS rtt_client_min,"
     " (sum(rtt_client_var_us::bigint * rtt_client_samples)"
     "  / nullif(sum(rtt_client_samples), 0))::bigint AS rtt_client_var,"
     " sum(rtt_client_samples)::bigint AS rtt_client_samples,"
-    " (sum(rtt_server_us::bigint * rtt_server_samples)"
-    "  / nullif(sum(rtt_server_samples), 0))::bigint AS rtt_server,"
+    " CASE WHEN count(rtt_server_us) > 1 THEN trips_median(array_agg(rtt_server_trips),"
+    "  array_agg(rtt_server_us), array_agg(rtt_server_samples))"
+    "  ELSE max(rtt_server_us) END AS rtt_server,"
     " min(rtt_server_min_us) AS rtt_server_min,"
     " (sum(rtt_server_var_us::bigint * rtt_server_samples)"
     "  / nullif(sum(rtt_server_samples), 0))::bigint AS rtt_server_var,"

@@ -1,6 +1,7 @@
 #include "aggregator/store/rows_quality.h"
 
 #include <netinet/in.h>
+#include <string.h>
 
 enum {
     VERDICT_COLUMNS = 16,
@@ -8,10 +9,12 @@ enum {
     SIDE_COLUMNS = 8,
     DNS_COLUMNS = 4,
     UNJUDGED_COLUMNS = 2,
+    TRIPS_COLUMNS = 2,
+    BIN_BYTES = 6,
 };
 
 _Static_assert((int)VERDICT_COLUMNS + (int)SEGMENT_COLUMNS + (int)SIDE_COLUMNS + (int)DNS_COLUMNS +
-                       (int)UNJUDGED_COLUMNS ==
+                       (int)UNJUDGED_COLUMNS + (int)TRIPS_COLUMNS ==
                    (int)ROWS_QUALITY_COLUMNS,
                "every column is filled");
 
@@ -109,6 +112,25 @@ static void unjudged(struct copy *c, const struct flow_record *r)
     copy_i16(c, r->quality[DIR_S2C].unjudged);
 }
 
+/* As trips_median of migration 0015 reads them. */
+static void trips(struct copy *c, const struct latencies *l)
+{
+    uint8_t bytes[LATENCY_BINS * BIN_BYTES];
+    uint8_t *at = bytes;
+    if (l->used == 0) {
+        copy_null(c);
+        return;
+    }
+    for (unsigned i = 0; i < l->used; i++) {
+        uint16_t code = htons(l->code[i]);
+        uint32_t count = htonl(l->count[i]);
+        memcpy(at, &code, sizeof code);
+        memcpy(at + sizeof code, &count, sizeof count);
+        at += BIN_BYTES;
+    }
+    copy_bytes(c, bytes, (size_t)(at - bytes));
+}
+
 void rows_quality_copy(struct copy *c, const struct flow_record *r)
 {
     if (r->quality_class == CLASS_NONE) {
@@ -128,4 +150,6 @@ void rows_quality_copy(struct copy *c, const struct flow_record *r)
         nulls(c, DNS_COLUMNS);
     }
     unjudged(c, r);
+    trips(c, &r->trips[SIDE_CLIENT]);
+    trips(c, &r->trips[SIDE_SERVER]);
 }

@@ -253,6 +253,8 @@ static void do_flows(struct sim *s, uint64_t epoch, uint64_t first, unsigned cou
         r.segments[DIR_S2C].data = 174;
         r.retransmitted[DIR_S2C] = 31;
         r.rtt[SIDE_SERVER] = (struct flow_rtt){.median_us = 40000, .min_us = 39000, .samples = 9};
+        latencies_add(&r.trips[SIDE_SERVER], 40000, 8);
+        latencies_add(&r.trips[SIDE_SERVER], 90000, 1);
         r.bytes[DIR_C2S] = 100;
         r.bytes[DIR_S2C] = 1000;
         put_record(&w, packed, flow_record_pack(&r, packed, sizeof packed));

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import time
 
@@ -629,6 +630,45 @@ def test_a_stored_flow_tells_its_worst_moment_and_how_it_ended(away):
         70, 20, "server_side", 7, 10]
     assert "score" not in row["quality"]["c2s"]
     assert stored_flows(away, f"port={port}&status=active")["rows"] == []
+
+
+def trips(*bins):
+    """The column of (µs, how often), as SQL."""
+    def code(us):
+        exponent = us.bit_length() - 1
+        return exponent << 11 | (us << 11 >> exponent) & 2047
+    packed = b"".join(struct.pack(">HI", code(us), count) for us, count in sorted(bins))
+    return f"'\\x{packed.hex()}'::bytea"
+
+
+def test_a_stored_flows_round_trip_is_the_median_of_all_of_them(away):
+    """1, 2 and 50 ms: the mean of the records' medians would be 24 ms."""
+    port = 1003
+    common = {"flow_id": "20003", "server_port": str(port), "quality_class": "1",
+              "quality_profile": "1"}
+    store_flow(away, 1, **common, seq="1", rtt_server_us="1000", rtt_server_samples="40",
+               rtt_server_trips=trips((1000, 40)), last_at="t - interval '3 s'")
+    store_flow(away, 1, **common, seq="2", rtt_server_us="2000", rtt_server_samples="30",
+               rtt_server_trips=trips((2000, 30)), last_at="t - interval '2 s'")
+    store_flow(away, 1, **common, seq="3", rtt_server_us="50000", rtt_server_samples="60",
+               rtt_server_trips=trips((50_000, 59), (3_000_000_000, 1)),
+               last_at="t - interval '1 s'")
+    row, = stored_flows(away, f"port={port}")["rows"]
+    assert 1999 <= row["rtt_server_us"] <= 2000
+    assert row["rtt_server_samples"] == 130
+    assert "rtt_client_us" not in row or row["rtt_client_us"] in (0, None)
+
+
+def test_a_record_of_an_older_agent_counts_as_its_median(away):
+    port = 1004
+    common = {"flow_id": "20004", "server_port": str(port), "quality_class": "1",
+              "quality_profile": "1"}
+    store_flow(away, 1, **common, seq="1", rtt_client_us="1000", rtt_client_samples="70",
+               last_at="t - interval '2 s'")
+    store_flow(away, 1, **common, seq="2", rtt_client_us="50000", rtt_client_samples="60",
+               rtt_client_trips=trips((50_000, 60)), last_at="t - interval '1 s'")
+    row, = stored_flows(away, f"port={port}")["rows"]
+    assert row["rtt_client_us"] == 1000
 
 
 def test_jitter_is_the_mean_of_the_packets_that_it_is_known_of(away):

@@ -95,6 +95,16 @@ def test_bytes_that_are_no_batch_are_kept_to_look_at(lab, sim):
     assert sim.ask("flows 7 1 1")["upto"] == 1
 
 
+def test_the_round_trips_of_a_record_are_stored_whole(lab, sim):
+    sim.ask("flows 7 1 3")
+    row, = lab.sql("SELECT trips_median(array_agg(rtt_server_trips), array_agg(rtt_server_us),"
+                   " array_agg(rtt_server_samples)), min(length(rtt_server_trips)),"
+                   " count(rtt_client_trips)"
+                   " FROM flow f JOIN instance i ON i.id = f.instance_id WHERE i.name = %s", sim.name)
+    assert 39_980 <= row[0] <= 40_000
+    assert row[1:] == (12, 0)
+
+
 def test_each_kind_of_counter_has_its_table(lab, sim):
     assert sim.ask("counters 7 1")["upto"] == 4
     for table in ("counter_interface", "counter_app", "counter_host_top", "counter_total"):
