@@ -23,6 +23,7 @@ void mirror_close(struct mirror *mirror)
     for (struct mirror_row *row;
          mirror->rows != NULL && (row = table_next(mirror->rows, &at)) != NULL;) {
         free(row->view);
+        free(row->told);
     }
     table_free(mirror->rows);
     table_free(mirror->own);
@@ -46,7 +47,11 @@ void mirror_put(struct mirror *mirror, struct instance_view *view)
         return;
     }
     mirror->urgent = mirror->urgent || made || row->view->state != view->state;
-    free(row->view);
+    if (row->changed) {
+        free(row->view);
+    } else {
+        row->told = row->view; /* NULL when it is new */
+    }
     row->view = view;
     row->changed = true;
     mirror->changed = true;
@@ -62,6 +67,7 @@ void mirror_remove(struct mirror *mirror, const char *name)
     }
     (void)json_array_append_new(mirror->gone, json_integer(row->view->id)); /* else: next snap */
     free(row->view);
+    free(row->told);
     (void)table_remove(mirror->rows, key); /* it was just there */
     mirror->changed = true;
     mirror->urgent = true;
@@ -142,22 +148,15 @@ static json_t *totals_of(struct mirror *mirror)
                      shape_number(t.drops));
 }
 
-static json_t *rows_of(struct mirror *mirror, bool only_changed)
-{
-    json_t *list = json_array();
-    size_t at = 0;
-    for (const struct mirror_row *row; (row = table_next(mirror->rows, &at)) != NULL;) {
-        if (!only_changed || row->changed) {
-            (void)json_array_append_new(list, shape_instance(row->view)); /* else: fewer */
-        }
-    }
-    return list;
-}
-
 json_t *mirror_all(struct mirror *mirror)
 {
-    return json_pack("{s:o, s:o, s:o}", "instances", rows_of(mirror, false), "totals",
-                     totals_of(mirror), "centre", shape_centre(&mirror->centre));
+    json_t *rows = json_array();
+    size_t at = 0;
+    for (const struct mirror_row *row; (row = table_next(mirror->rows, &at)) != NULL;) {
+        (void)json_array_append_new(rows, shape_instance(row->view)); /* no memory: fewer */
+    }
+    return json_pack("{s:o, s:o, s:o}", "instances", rows, "totals", totals_of(mirror), "centre",
+                     shape_centre(&mirror->centre));
 }
 
 void mirror_skip(struct mirror *mirror)
@@ -168,14 +167,29 @@ void mirror_skip(struct mirror *mirror)
     size_t at = 0;
     for (struct mirror_row *row; (row = table_next(mirror->rows, &at)) != NULL;) {
         row->changed = false;
+        free(row->told);
+        row->told = NULL;
     }
 }
 
 json_t *mirror_changes(struct mirror *mirror)
 {
-    json_t *changes = json_pack("{s:o, s:o, s:o, s:o}", "instances", rows_of(mirror, true), "gone",
-                                json_copy(mirror->gone), "totals", totals_of(mirror), "centre",
-                                shape_centre(&mirror->centre));
+    json_t *rows = json_array(), *figures = json_array();
+    size_t at = 0;
+    for (const struct mirror_row *row; (row = table_next(mirror->rows, &at)) != NULL;) {
+        if (!row->changed) {
+            continue;
+        }
+        json_t *changed = row->told != NULL ? shape_figures(row->told, row->view) : NULL;
+        if (changed != NULL) {
+            (void)json_array_append_new(figures, changed); /* no memory: fewer */
+        } else {
+            (void)json_array_append_new(rows, shape_instance(row->view));
+        }
+    }
+    json_t *changes = json_pack("{s:o, s:o, s:o, s:o, s:o}", "instances", rows, "figures", figures,
+                                "gone", json_copy(mirror->gone), "totals", totals_of(mirror),
+                                "centre", shape_centre(&mirror->centre));
     mirror_skip(mirror);
     return changes;
 }

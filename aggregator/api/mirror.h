@@ -14,6 +14,7 @@
 struct mirror_row {
     char name[NAME_MAX_LEN + 1]; /* the key */
     struct instance_view *view;  /* owned */
+    struct instance_view *told;  /* as it was at the last mirror_changes; owned; NULL: as now */
     bool changed;                /* since the last mirror_changes */
 };
 
@@ -40,7 +41,10 @@ void mirror_own_alert(struct mirror *mirror, int64_t id, bool engaged);
 /* Borrowed until the next event; NULL when there is none of that name. */
 const struct instance_view *mirror_find(const struct mirror *mirror, const char *name);
 
-/* New references: {instances, totals, centre} of all, and the same with `gone` of what changed. */
+/*
+ * New references: {instances, totals, centre} of all, and of what changed the same with `gone` and
+ * `figures`, which holds the rows of which nothing but figures did.
+ */
 json_t *mirror_all(struct mirror *mirror);
 json_t *mirror_changes(struct mirror *mirror);
 /* Forgets what changed: nobody wants to know. */

@@ -120,6 +120,87 @@ json_t *shape_instance(const struct instance_view *view)
     return joined(row, config_of(view));
 }
 
+/* The members that shape_figures tells, in both of its views. */
+static void hide_figures(struct instance_view *v)
+{
+    v->last_seen_ms = v->uptime_s = v->throughput_bps = v->packets_pps = v->hosts = v->flows = 0;
+    v->alerts_engaged = v->flow_alerts = v->spool_bytes = v->spool_age_s = v->memory_bytes = 0;
+    v->cpu_permille = v->spark_count = 0;
+    memset(v->spark_bps, 0, sizeof v->spark_bps);
+}
+
+static bool only_figures_differ(const struct instance_view *a, const struct instance_view *b)
+{
+    struct instance_view x = *a, y = *b;
+    hide_figures(&x);
+    hide_figures(&y);
+    return memcmp(&x, &y, sizeof x) == 0; /* other padding: then the row is told whole */
+}
+
+/* How many points came at the end of the spark line; all of them when it is another line. */
+static unsigned spark_added(const struct instance_view *before, const struct instance_view *now)
+{
+    for (unsigned added = 0; added < now->spark_count; added++) {
+        unsigned kept = now->spark_count - added;
+        bool follows = kept <= before->spark_count &&
+                       (kept == before->spark_count || now->spark_count == SPARK_POINTS) &&
+                       memcmp(before->spark_bps + before->spark_count - kept, now->spark_bps,
+                              kept * sizeof now->spark_bps[0]) == 0;
+        if (follows) {
+            return added;
+        }
+    }
+    return now->spark_count;
+}
+
+static void put_points(json_t *row, const struct instance_view *before,
+                       const struct instance_view *now)
+{
+    unsigned added = spark_added(before, now);
+    json_t *list = added > 0 ? json_array() : NULL;
+    for (unsigned i = now->spark_count - added; list != NULL && i < now->spark_count; i++) {
+        json_t *point = number_if(now->spark_bps[i] != SPARK_NONE, now->spark_bps[i]);
+        (void)json_array_append_new(list, point); /* short of memory: fewer, here and below */
+    }
+    if (list != NULL) {
+        (void)json_object_set_new(row, added < now->spark_count ? "spark_add" : "spark_bps", list);
+    }
+}
+
+json_t *shape_figures(const struct instance_view *before, const struct instance_view *now)
+{
+    const struct {
+        const char *name;
+        uint64_t before, now;
+    } figures[] = {
+        {"last_seen_ms", before->last_seen_ms, now->last_seen_ms},
+        {"uptime_s", before->uptime_s, now->uptime_s},
+        {"throughput_bps", before->throughput_bps, now->throughput_bps},
+        {"packets_pps", before->packets_pps, now->packets_pps},
+        {"hosts", before->hosts, now->hosts},
+        {"flows", before->flows, now->flows},
+        {"alerts_engaged", before->alerts_engaged, now->alerts_engaged},
+        {"flow_alerts", before->flow_alerts, now->flow_alerts},
+        {"spool_bytes", before->spool_bytes, now->spool_bytes},
+        {"spool_age_s", before->spool_age_s, now->spool_age_s},
+        {"memory_bytes", before->memory_bytes, now->memory_bytes},
+    };
+    if (!before->has_beat || !only_figures_differ(before, now)) {
+        return NULL;
+    }
+    json_t *row = json_pack("{s:i}", "id", (int)now->id);
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+        if (figures[i].before != figures[i].now) {
+            (void)json_object_set_new(row, figures[i].name, shape_number(figures[i].now));
+        }
+    }
+    if (before->cpu_permille != now->cpu_permille) {
+        (void)json_object_set_new(row, "cpu_ratio", json_real(now->cpu_permille / 1000.0));
+    }
+    put_points(row, before, now);
+    return row;
+}
+
 json_t *shape_centre(const struct centre_view *centre)
 {
     return json_pack("{s:s, s:s?}", "state", centre_state_name(centre->state), "reason",

@@ -18,6 +18,8 @@ json_t *shape_text_or_null(const char *text);
 json_t *shape_reasons(unsigned reasons);
 
 json_t *shape_instance(const struct instance_view *view);
+/* InstanceFigures: what changed from `before`; NULL when that was more than figures. */
+json_t *shape_figures(const struct instance_view *before, const struct instance_view *now);
 json_t *shape_centre(const struct centre_view *centre);
 json_t *shape_alert(const struct alert_view *view);
 json_t *shape_alert_kind(const struct alert_kind_info *kind);

@@ -15,7 +15,7 @@
 
 enum {
     URGENT_MS = 250,   /* least time between two deltas of a topic */
-    FLEET_MS = 1000,   /* for changes that are only figures */
+    FLEET_MS = 500,    /* for changes that are only figures */
     SILENCE_MS = 5000, /* then a delta without rows tells that all is calm */
     LEASE_MS = 10000,  /* the fleet watches for 30 s at a time */
     LEFT_MS = 60000,   /* a topic without subscribers is kept for who comes back */
@@ -120,6 +120,7 @@ static json_t *state_of(struct live *live, struct topic *topic)
         json_t *all = mirror_all(&live->web->mirror);
         if (all != NULL) { /* short of memory: without */
             (void)json_object_set_new(all, "gone", json_array());
+            (void)json_object_set_new(all, "figures", json_array());
         }
         return all;
     }

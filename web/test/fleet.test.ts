@@ -5,7 +5,7 @@ import { stateNote } from "../src/lib/words";
 import { makeInstance } from "./make";
 
 const frame = (instances: LiveFleet["instances"], gone: number[] = []): LiveFleet => ({
-  instances, gone, totals: totalsOf([]), centre: { state: "ok", reason: null },
+  instances, figures: [], gone, totals: totalsOf([]), centre: { state: "ok", reason: null },
 });
 const names = (rows: { name: string }[]) => rows.map((r) => r.name).join(" ");
 
@@ -18,6 +18,18 @@ describe("fleet reducer", () => {
     const after = applyFleet(before, "delta", frame([makeInstance({ id: 2, state: "unreachable" })], [1]));
     expect([...after.keys()]).toEqual([2]);
     expect(after.get(2)?.state).toBe("unreachable");
+  });
+  it("changes figures of a row that it knows", () => {
+    const row = makeInstance({ id: 1, throughput_bps: 1, spark_bps: Array(60).fill(1) });
+    const rows = applyFleet(new Map(), "snap", frame([row]));
+    const figures = [{ id: 1, throughput_bps: 2, spark_add: [2, null] }, { id: 9, hosts: 1 }];
+    const after = applyFleet(rows, "delta", { ...frame([]), figures });
+    expect(after.size).toBe(1);
+    expect(after.get(1)?.throughput_bps).toBe(2);
+    expect(after.get(1)?.name).toBe(row.name);
+    expect(after.get(1)?.spark_bps.length).toBe(60);
+    expect(after.get(1)?.spark_bps.slice(-3)).toEqual([1, 2, null]);
+    expect(rows.get(1)?.throughput_bps).toBe(1);
   });
   it("leaves the old rows as they were, so that a paused page stays", () => {
     applyFleet(before, "delta", frame([makeInstance({ id: 1, state: "stopped" })]));

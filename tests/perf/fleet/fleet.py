@@ -123,10 +123,11 @@ class Watcher(threading.Thread):
     def take(self, message):
         now = time.time()
         self.frames += 1
-        for row in message["data"].get("instances", ()):
+        for row in message["data"]["instances"] + message["data"]["figures"]:
             sent = row.get("throughput_bps") or 0
             if message["t"] == "delta" and sent > 1e12:
                 self.ages.append(now * 1000 - sent)
+        for row in message["data"]["instances"]:
             if self.state.get(row["name"]) != row["state"]:
                 self.state[row["name"]] = row["state"]
                 self.changes.append((now, row["name"], row["state"]))

@@ -2497,10 +2497,32 @@ export interface components {
         };
         LiveFleet: {
             instances: components["schemas"]["Instance"][];
+            /** @description Of rows that are known, what is other than it was. */
+            figures: components["schemas"]["InstanceFigures"][];
             /** @description Ids of instances that are no more. */
             gone: number[];
             totals: components["schemas"]["Totals"];
             centre: components["schemas"]["Centre"];
+        };
+        /** @description Members of an instance, each left out when it is as it was. */
+        InstanceFigures: {
+            id: number;
+            last_seen_ms?: number;
+            uptime_s?: number;
+            throughput_bps?: number;
+            packets_pps?: number;
+            hosts?: number;
+            flows?: number;
+            alerts_engaged?: number;
+            flow_alerts?: number;
+            spool_bytes?: number;
+            spool_age_s?: number;
+            memory_bytes?: number;
+            cpu_ratio?: number;
+            /** @description The whole line anew. */
+            spark_bps?: (number | null)[];
+            /** @description Points that came at its end; beyond 60 the oldest go. */
+            spark_add?: (number | null)[];
         };
         LiveInstance: {
             instance?: components["schemas"]["Instance"];

@@ -36,6 +36,7 @@ export type InstanceQuality = Schemas["InstanceQuality"];
 export type Invitation = Schemas["Invitation"];
 export type LiveAlerts = Schemas["LiveAlerts"];
 export type LiveFleet = Schemas["LiveFleet"];
+export type InstanceFigures = Schemas["InstanceFigures"];
 export type LiveFrame = Schemas["LiveFrame"];
 export type LiveInstance = Schemas["LiveInstance"];
 export type NewConfigItem = Schemas["NewConfigItem"];

@@ -1,6 +1,6 @@
 // Rules of the fleet page, without a page: how live frames change the rows, which rows a filter
 // keeps, which come first.
-import type { Instance, LiveFleet, State, Totals } from "@/api";
+import type { Instance, InstanceFigures, LiveFleet, State, Totals } from "@/api";
 import { parseSort } from "@/lib/url";
 
 export type Group = "up" | "attention" | "down" | "off";
@@ -25,6 +25,15 @@ const GROUP = new Map(STATES);
 export const groupOf = (state: State): Group => GROUP.get(state) ?? "off";
 export const rankOf = (state: State): number => RANK.get(state) ?? STATES.length;
 
+/** Points of a spark line, as the centre keeps them. */
+const SPARK_POINTS = 60;
+
+function withFigures(row: Instance, { spark_add, ...figures }: InstanceFigures): Instance {
+  const next = { ...row, ...figures };
+  if (spark_add) next.spark_bps = [...row.spark_bps, ...spark_add].slice(-SPARK_POINTS);
+  return next;
+}
+
 /** Rows after a frame. A snapshot replaces all; a delta puts changed rows in and takes gone ones out. */
 export function applyFleet(
   rows: ReadonlyMap<number, Instance>,
@@ -33,6 +42,10 @@ export function applyFleet(
 ): Map<number, Instance> {
   const next = kind === "snap" ? new Map<number, Instance>() : new Map(rows);
   for (const row of data.instances) next.set(row.id, row);
+  for (const figures of data.figures) {
+    const row = next.get(figures.id);
+    if (row) next.set(row.id, withFigures(row, figures));
+  }
   for (const id of data.gone) next.delete(id);
   return next;
 }

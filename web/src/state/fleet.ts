@@ -58,7 +58,7 @@ export async function pollFleet(): Promise<void> {
     const fleet = await getFleet();
     if (!running) return;
     noteFresh(fleet.at_ms);
-    take("snap", { ...fleet, gone: [] });
+    take("snap", { ...fleet, figures: [], gone: [] });
   } catch (error) {
     failure.value = asApiError(error);
   }

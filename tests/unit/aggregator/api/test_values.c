@@ -314,6 +314,39 @@ static void totals_sum_those_that_answer(void **state)
     mirror_close(&mirror);
 }
 
+static struct instance_view *with_spark(uint64_t bps, unsigned points, uint64_t first)
+{
+    struct instance_view *view = view_of("a", PRESENCE_UP);
+    view->throughput_bps = bps;
+    view->spark_count = points;
+    for (unsigned i = 0; i < points; i++) {
+        view->spark_bps[i] = first + i;
+    }
+    return view;
+}
+
+static void figures_are_told_alone(void **state)
+{
+    (void)state;
+    struct instance_view *before = with_spark(100, SPARK_POINTS, 1);
+    struct instance_view *now = with_spark(300, SPARK_POINTS, 3);
+    json_t *row = shape_figures(before, now);
+    assert_int_equal(json_object_size(row), 3); /* the id and what changed */
+    assert_int_equal(json_integer_value(json_object_get(row, "throughput_bps")), 300);
+    const json_t *added = json_object_get(row, "spark_add");
+    assert_int_equal(json_array_size(added), 2);
+    assert_int_equal(json_integer_value(json_array_get(added, 1)), SPARK_POINTS + 2);
+    json_decref(row);
+    now->spark_bps[5] = 0; /* another line altogether */
+    row = shape_figures(before, now);
+    assert_int_equal(json_array_size(json_object_get(row, "spark_bps")), SPARK_POINTS);
+    json_decref(row);
+    now->state = PRESENCE_SUSPECT;
+    assert_null(shape_figures(before, now));
+    free(before);
+    free(now);
+}
+
 static void changes_are_told_once(void **state)
 {
     (void)state;
@@ -322,7 +355,9 @@ static void changes_are_told_once(void **state)
     mirror_put(&mirror, view_of("a", PRESENCE_UP));
     mirror_put(&mirror, view_of("b", PRESENCE_UP));
     mirror_skip(&mirror);
-    mirror_put(&mirror, view_of("a", PRESENCE_UP));
+    struct instance_view *a = view_of("a", PRESENCE_UP);
+    a->throughput_bps = 300;
+    mirror_put(&mirror, a);
     assert_true(mirror.changed);
     assert_false(mirror.urgent);
     mirror_put(&mirror, view_of("b", PRESENCE_UNREACHABLE));
@@ -355,6 +390,7 @@ int main(void)
         cmocka_unit_test(a_wish_is_sub_or_unsub_of_a_topic),
         cmocka_unit_test(before_the_first_heartbeat_figures_are_null),
         cmocka_unit_test(totals_sum_those_that_answer),
+        cmocka_unit_test(figures_are_told_alone),
         cmocka_unit_test(changes_are_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
