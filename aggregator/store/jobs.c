@@ -45,8 +45,9 @@ int jobs_run(struct pg *pg, struct job *job, const struct store_options *options
         free(job->as.load.keys);
         job->as.load = (struct load_job){0};
         return state_load(pg, &job->as.load, &job->e);
-    case JOB_HELLO: return state_hello(pg, &job->as.hello, &job->e);
-    case JOB_STATE: return state_change(pg, &job->as.state, &job->e);
+    case JOB_HELLO: return state_hellos(pg, &(struct hello_job *){&job->as.hello}, 1, &job->e);
+    case JOB_STATE:
+        return state_changes(pg, &(const struct state_job *){&job->as.state}, 1, &job->e);
     case JOB_SEEN: return state_seen(pg, &job->as.seen, &job->e);
     case JOB_ENROL: return registry_enrol(pg, &job->as.enrol, &job->e);
     case JOB_INVITE: return registry_invite(pg, &job->as.invite, &job->e);
@@ -77,4 +78,26 @@ bool jobs_may_share(enum job_kind kind)
     case JOB_CONFIG: return false;
     }
     return false;
+}
+
+int jobs_run_shared(struct pg *pg, struct job *const *jobs, unsigned count,
+                    const struct store_options *options, struct tell *tell)
+{
+    struct hello_job *hellos[JOBS_SHARED_MAX];
+    const struct state_job *changes[JOBS_SHARED_MAX];
+    unsigned hello_count = 0, change_count = 0;
+    struct err e = {0};
+    for (unsigned i = 0; i < count; i++) {
+        if (jobs[i]->kind == JOB_HELLO) {
+            hellos[hello_count++] = &jobs[i]->as.hello;
+        } else if (jobs[i]->kind == JOB_STATE) {
+            changes[change_count++] = &jobs[i]->as.state;
+        } else if (jobs_run(pg, jobs[i], options, tell) != 0) {
+            return -1;
+        }
+    }
+    if (hello_count > 0 && state_hellos(pg, hellos, hello_count, &e) != 0) {
+        return -1;
+    }
+    return change_count > 0 ? state_changes(pg, changes, change_count, &e) : 0;
 }

@@ -11,3 +11,10 @@ int jobs_run(struct pg *pg, struct job *job, const struct store_options *options
              struct tell *tell);
 /* True for those of one statement or two that may share a transaction with others. */
 bool jobs_may_share(enum job_kind kind);
+/*
+ * Carries out such jobs inside the caller's transaction, those of one kind by one statement where
+ * they can be. -1: roll back and try each alone.
+ */
+enum { JOBS_SHARED_MAX = 512 };
+int jobs_run_shared(struct pg *pg, struct job *const *jobs, unsigned count,
+                    const struct store_options *options, struct tell *tell);

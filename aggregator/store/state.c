@@ -4,8 +4,10 @@
 #include "aggregator/store/pg_list.h"
 #include "common/alert_kinds.h"
 #include "common/clock.h"
+#include "common/wire/fields.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -103,86 +105,145 @@ int state_load(struct pg *pg, struct load_job *job, struct err *e)
     return load_keys(pg, job, e);
 }
 
-static int note_hello(struct pg *pg, const struct hello_job *job, struct err *e)
+/* Runs sql with a list of objects as $1, which it takes over. */
+static int run_rows(struct pg *pg, const char *sql, json_t *rows, struct err *e)
 {
-    static const char sql[] = "UPDATE instance SET boot_id = $2, version = $3, host = $4, os = $5"
-                              " WHERE id = $1::int";
+    char *text = json_dumps(rows, JSON_COMPACT);
+    json_decref(rows);
+    if (text == NULL) {
+        return err_set(e, ERR_NOMEM, "no memory for rows of state");
+    }
     struct pg_args args = {0};
-    pg_add_i64(&args, job->instance_id);
-    pg_add_text(&args, job->hello.boot);
-    pg_add_text(&args, job->hello.version);
-    pg_add_text(&args, job->hello.host);
-    pg_add_text(&args, job->hello.os);
-    return pg_run(pg, sql, &args, e);
+    pg_add_text(&args, text);
+    int result = pg_run(pg, sql, &args, e);
+    free(text);
+    return result;
 }
 
-enum { EPOCHS_SIZE = STREAM_COUNT * 21 + 3 }; /* 20 digits and a comma each */
-
-/* The epochs of all streams as an array of PostgreSQL, whose first element has the index 1. */
-static void epochs_array(const uint64_t epochs[STREAM_COUNT + 1], char text[EPOCHS_SIZE])
+static int note_hellos(struct pg *pg, struct hello_job *const *jobs, unsigned count, struct err *e)
 {
-    size_t len = 0;
-    for (int stream = 1; stream <= STREAM_COUNT; stream++) {
-        len += (size_t)snprintf(text + len, EPOCHS_SIZE - len, "%c%" PRId64,
-                                stream == 1 ? '{' : ',', (int64_t)epochs[stream]);
+    static const char sql[] =
+        "UPDATE instance i SET boot_id = r.boot, version = r.version, host = r.host, os = r.os"
+        " FROM json_to_recordset($1::json) AS r(id int, boot text, version text, host text,"
+        " os text) WHERE i.id = r.id";
+    json_t *rows = json_array();
+    for (unsigned n = 0; n < count; n++) {
+        const struct hello *h = &jobs[n]->hello;
+        json_t *row =
+            json_pack("{s:i, s:o, s:o, s:o, s:o}", "id", (int)jobs[n]->instance_id, "boot",
+                      fields_string(h->boot), "version", fields_string(h->version), "host",
+                      fields_string(h->host), "os", fields_string(h->os));
+        if (json_array_append_new(rows, row) != 0) {
+            json_decref(rows);
+            return err_set(e, ERR_NOMEM, "no memory for %u greetings", count);
+        }
     }
-    (void)snprintf(text + len, EPOCHS_SIZE - len, "}");
+    return run_rows(pg, sql, rows, e);
 }
 
-int state_hello(struct pg *pg, struct hello_job *job, struct err *e)
+static struct pg_rows *find_cursors(struct pg *pg, struct hello_job *const *jobs, unsigned count,
+                                    struct err *e)
 {
-    static const char sql[] = "SELECT stream, seq FROM cursor WHERE instance_id = $1::int"
-                              " AND epoch = ($2::bigint[])[stream]";
-    if (note_hello(pg, job, e) != 0) {
-        return -1;
+    static const char sql[] =
+        "SELECT w.n, c.stream, c.seq FROM unnest($1::int[], $2::int[], $3::smallint[],"
+        " $4::bigint[]) AS w(n, id, stream, epoch) JOIN cursor c ON c.instance_id = w.id"
+        " AND c.stream = w.stream AND c.epoch = w.epoch";
+    struct pg_list lists[4] = {0};
+    struct pg_rows *rows = NULL;
+    bool room = true;
+    for (int i = 0; i < 4; i++) {
+        room = pg_list_open(&lists[i], count * STREAM_COUNT, PG_LIST_NUMBER) && room;
     }
-    char epochs[EPOCHS_SIZE];
-    epochs_array(job->hello.epochs, epochs);
-    struct pg_args args = {0};
-    pg_add_i64(&args, job->instance_id);
-    pg_add_text(&args, epochs);
-    for (int stream = 1; stream <= STREAM_COUNT; stream++) {
-        job->welcome.cursors[stream].epoch = job->hello.epochs[stream];
+    for (unsigned n = 0; room && n < count; n++) {
+        for (int stream = 1; stream <= STREAM_COUNT; stream++) {
+            pg_list_add(&lists[0], "%u", n);
+            pg_list_add(&lists[1], "%" PRId32, jobs[n]->instance_id);
+            pg_list_add(&lists[2], "%d", stream);
+            pg_list_add(&lists[3], "%" PRId64, (int64_t)jobs[n]->hello.epochs[stream]);
+        }
     }
-    struct pg_rows *rows = pg_query(pg, sql, &args, e);
+    if (room) {
+        struct pg_args args = {0};
+        for (int i = 0; i < 4; i++) {
+            pg_add_text(&args, lists[i].text);
+        }
+        rows = pg_query(pg, sql, &args, e);
+    } else {
+        (void)err_set(e, ERR_NOMEM, "no memory for %u greetings", count);
+    }
+    for (int i = 0; i < 4; i++) {
+        pg_list_done(&lists[i]);
+    }
+    return rows;
+}
+
+int state_hellos(struct pg *pg, struct hello_job *const *jobs, unsigned count, struct err *e)
+{
+    struct pg_rows *rows =
+        note_hellos(pg, jobs, count, e) == 0 ? find_cursors(pg, jobs, count, e) : NULL;
     if (rows == NULL) {
         return -1;
     }
+    for (unsigned n = 0; n < count; n++) {
+        for (int stream = 1; stream <= STREAM_COUNT; stream++) {
+            jobs[n]->welcome.cursors[stream].epoch = jobs[n]->hello.epochs[stream];
+            jobs[n]->welcome.cursors[stream].upto = 0;
+        }
+    }
     for (unsigned i = 0; i < pg_rows_count(rows); i++) {
-        int64_t stream = pg_i64(rows, i, 0);
-        if (stream >= 1 && stream <= STREAM_COUNT) {
-            job->welcome.cursors[stream].upto = (uint64_t)pg_i64(rows, i, 1);
+        int64_t n = pg_i64(rows, i, 0), stream = pg_i64(rows, i, 1);
+        if (n >= 0 && n < count && stream >= 1 && stream <= STREAM_COUNT) {
+            jobs[n]->welcome.cursors[stream].upto = (uint64_t)pg_i64(rows, i, 2);
         }
     }
     pg_rows_free(rows);
     return 0;
 }
 
-int state_change(struct pg *pg, const struct state_job *job, struct err *e)
+static json_t *change_row(const struct state_job *job, unsigned n)
+{
+    json_t *row = json_pack("{s:i, s:i, s:I, s:s, s:s, s:s?, s:i, s:o}", "n", (int)n, "id",
+                            (int)job->instance_id, "at", (json_int_t)job->at_ms, "was",
+                            presence_state_name(job->from), "state", presence_state_name(job->to),
+                            "cause", presence_cause_name(job->cause), "reasons", (int)job->reasons,
+                            "evidence", fields_string(job->evidence));
+    if (row != NULL && job->ends_outage) {
+        (void)json_object_set_new(row, "outage", json_integer((json_int_t)job->outage_ms));
+    }
+    if (row != NULL && job->outage_from_ms != 0) {
+        (void)json_object_set_new(row, "outage_from",
+                                  json_integer((json_int_t)job->outage_from_ms));
+    }
+    return row;
+}
+
+/* Of several changes of one instance the last says how it is now. */
+#define CHANGE_ROWS                                                                                \
+    "json_to_recordset($1::json) AS r(n int, id int, at bigint, was text, state text, cause text," \
+    " reasons int, evidence text, outage bigint, outage_from bigint)"
+
+int state_changes(struct pg *pg, const struct state_job *const *jobs, unsigned count, struct err *e)
 {
     static const char sql[] =
-        "WITH now AS (UPDATE instance SET state = $4, cause = $5, reasons = $6::int,"
-        " state_since = $2::timestamptz, outage_from = $9::timestamptz,"
-        " last_outage = coalesce($8::bigint * interval '1 millisecond', last_outage)"
-        " WHERE id = $1::int)"
+        "WITH r AS MATERIALIZED (SELECT * FROM " CHANGE_ROWS "), last AS (SELECT DISTINCT ON (id)"
+        " r.*, (SELECT o.outage FROM r o WHERE o.id = r.id AND o.outage IS NOT NULL"
+        " ORDER BY o.n DESC LIMIT 1) AS length FROM r ORDER BY id, n DESC),"
+        " now AS (UPDATE instance i SET state = l.state, cause = l.cause, reasons = l.reasons,"
+        " state_since = to_timestamp(l.at / 1000.0),"
+        " outage_from = to_timestamp(l.outage_from / 1000.0),"
+        " last_outage = coalesce(l.length * interval '1 millisecond', i.last_outage)"
+        " FROM last l WHERE i.id = l.id)"
         " INSERT INTO instance_state_change (instance_id, at, from_state, to_state, cause, reasons,"
-        " evidence, outage) VALUES ($1::int, $2::timestamptz, $3, $4, $5, $6::int, $7,"
-        " $8::bigint * interval '1 millisecond')";
-    struct pg_args args = {0};
-    pg_add_i64(&args, job->instance_id);
-    pg_add_time(&args, job->at_ms * NS_PER_MS);
-    pg_add_text(&args, presence_state_name(job->from));
-    pg_add_text(&args, presence_state_name(job->to));
-    pg_add_text(&args, presence_cause_name(job->cause));
-    pg_add_i64(&args, job->reasons);
-    pg_add_text(&args, job->evidence);
-    if (job->ends_outage) {
-        pg_add_i64(&args, (int64_t)job->outage_ms);
-    } else {
-        pg_add_text(&args, NULL);
+        " evidence, outage) SELECT id, to_timestamp(at / 1000.0), was, state, cause, reasons,"
+        " evidence, outage * interval '1 millisecond' FROM r ORDER BY n";
+    json_t *rows = json_array();
+    for (unsigned n = 0; n < count; n++) {
+        if (json_array_append_new(rows, change_row(jobs[n], n)) != 0) {
+            json_decref(rows);
+            return err_set(e, ERR_NOMEM, "no memory for %u changes of state", count);
+        }
     }
-    pg_add_time(&args, job->outage_from_ms * NS_PER_MS);
-    return pg_run(pg, sql, &args, e);
+    return run_rows(pg, sql, rows, e);
 }
 
 int state_seen(struct pg *pg, const struct seen_job *job, struct err *e)

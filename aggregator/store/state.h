@@ -8,7 +8,9 @@
 #include "aggregator/store/pg.h"
 
 int state_load(struct pg *pg, struct load_job *job, struct err *e);
-int state_hello(struct pg *pg, struct hello_job *job, struct err *e);
-/* The transition's row and the instance's, in one transaction. */
-int state_change(struct pg *pg, const struct state_job *job, struct err *e);
+/* The next two take many at once, in a statement or two; -1 and e with none of them done. */
+int state_hellos(struct pg *pg, struct hello_job *const *jobs, unsigned count, struct err *e);
+/* A row for each transition, in this order, and how each instance is after its last. */
+int state_changes(struct pg *pg, const struct state_job *const *jobs, unsigned count,
+                  struct err *e);
 int state_seen(struct pg *pg, const struct seen_job *job, struct err *e);

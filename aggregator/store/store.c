@@ -20,8 +20,7 @@
 
 enum {
     JOB_SLOTS = 32768,
-    JOBS_GROUP = 256, /* in one transaction */
-    IDLE_MS = 500,    /* between looks at notifications */
+    IDLE_MS = 500, /* between looks at notifications */
     BACKOFF_MIN_MS = 100,
     BACKOFF_MAX_MS = 3000,
     PAUSE_PIECE_MS = 50,
@@ -160,14 +159,11 @@ static bool share(struct store *s, struct job **jobs, unsigned count)
     if (s->pg == NULL || pg_script(s->pg, "BEGIN", &e) != 0) {
         return false;
     }
-    for (unsigned i = 0; i < count; i++) {
-        jobs[i]->e = (struct err){0};
-        if (jobs_run(s->pg, jobs[i], &s->options, &s->tell) != 0) {
-            if (pg_is_usable(s->pg)) {
-                (void)pg_script(s->pg, "ROLLBACK", NULL); /* each is tried alone */
-            }
-            return false;
+    if (jobs_run_shared(s->pg, jobs, count, &s->options, &s->tell) != 0) {
+        if (pg_is_usable(s->pg)) {
+            (void)pg_script(s->pg, "ROLLBACK", NULL); /* each is tried alone */
         }
+        return false;
     }
     return pg_script(s->pg, "COMMIT", &e) == 0;
 }
@@ -187,12 +183,12 @@ static void do_jobs(struct store *s, struct job **jobs, unsigned count)
 /* In their order; those that may share a transaction and come one after the other do. */
 static void drain_jobs(struct store *s)
 {
-    struct job *group[JOBS_GROUP];
+    struct job *group[JOBS_SHARED_MAX];
     unsigned count = 0;
     struct job *job = NULL;
     while (queue_pop(s->jobs, &job)) {
         bool shares = jobs_may_share(job->kind);
-        if (!shares || count == JOBS_GROUP) {
+        if (!shares || count == JOBS_SHARED_MAX) {
             do_jobs(s, group, count);
             count = 0;
         }
