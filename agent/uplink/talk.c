@@ -214,6 +214,7 @@ static void take_welcome(struct uplink *u, const void *bytes, size_t len, struct
         return;
     }
     u->welcomed = true;
+    u->heartbeat = w.heartbeat >= HEARTBEAT_PACKED ? HEARTBEAT_PACKED : HEARTBEAT_JSON;
     u->centre_ns = w.time_ns;
     u->centre_mono_ns = clock_mono_ns();
     u->restarted = false;

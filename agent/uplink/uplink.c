@@ -255,7 +255,8 @@ void uplink_heartbeat(struct uplink *u, const struct heartbeat *h)
 {
     struct err e = {0};
     char buf[HEARTBEAT_MAX];
-    if (talk_send(u, "hb", buf, heartbeat_pack(h, buf, sizeof buf), &e) != 0) {
+    enum heartbeat_form form = u->welcomed ? u->heartbeat : HEARTBEAT_JSON;
+    if (talk_send(u, "hb", buf, heartbeat_pack(h, form, buf, sizeof buf), &e) != 0) {
         log_debug(&e, "a heartbeat is lost");
     }
 }

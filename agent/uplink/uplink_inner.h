@@ -37,10 +37,11 @@ struct uplink {
     uv_timer_t tick;
 
     bool connected, welcomed;
-    uint64_t hello_ms;       /* when to say it again */
-    uint64_t token_ms;       /* when to look for a token again */
-    uint64_t save_ms;        /* when to save what was acknowledged */
-    uint64_t watch_until_ms; /* 0: nobody watches */
+    enum heartbeat_form heartbeat; /* what the centre reads, once we are welcomed */
+    uint64_t hello_ms;             /* when to say it again */
+    uint64_t token_ms;             /* when to look for a token again */
+    uint64_t save_ms;              /* when to save what was acknowledged */
+    uint64_t watch_until_ms;       /* 0: nobody watches */
     uint64_t denied;
     uint64_t renew_ms;       /* when to ask for a longer identity again */
     char renew_nonce[40];    /* of the last question; "": none */

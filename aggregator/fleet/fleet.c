@@ -13,19 +13,11 @@
 
 enum {
     INBOX_SLOTS = 16384,
+    DONE_SLOTS = 65536, /* more than can be under way at the store */
+    DONE_WAIT_MS = 1000,
     TURN_MAX = 512, /* messages between two looks at the clock */
     SEEN_PERIOD_MS = 15000,
 };
-
-static void message_done(struct message *m)
-{
-    if (m->kind == MESSAGE_JOB) {
-        job_free(m->bytes);
-    } else {
-        free(m->bytes);
-    }
-    m->bytes = NULL;
-}
 
 bool fleet_submit(struct fleet *f, struct job *job)
 {
@@ -222,7 +214,6 @@ static void on_message(struct fleet *f, const struct message *m, uint64_t now_ns
         members_load(f, now_ns);
         config_refresh(f);
         break;
-    case MESSAGE_JOB: on_job(f, m->bytes, now_ns); break;
     case MESSAGE_SNAPSHOT: tell_snapshot(f); break;
     case MESSAGE_ASK: asks_put(f, m, now_ns); break;
     case MESSAGE_WATCH: hear_watch(f, m, now_ns); break;
@@ -252,10 +243,16 @@ static void hear_inbox(struct fleet *f)
 {
     struct message m;
     int left = TURN_MAX;
+    struct job *job;
     atomic_store(&f->paced, false); /* first: what comes after the last pop rings */
+    while (left > 0 && queue_pop(f->done, &job)) {
+        on_job(f, job, clock_mono_ns());
+        job_free(job);
+        left--;
+    }
     while (left > 0 && queue_pop(f->inbox, &m)) {
         on_message(f, &m, clock_mono_ns());
-        message_done(&m);
+        free(m.bytes);
         left--;
     }
     if (atomic_load_explicit(&f->stopping, memory_order_acquire)) {
@@ -353,9 +350,14 @@ static void fleet_free(struct fleet *f)
 {
     struct message m;
     while (f->inbox != NULL && queue_pop(f->inbox, &m)) {
-        message_done(&m);
+        free(m.bytes);
+    }
+    struct job *job;
+    while (f->done != NULL && queue_pop(f->done, &job)) {
+        job_free(job);
     }
     queue_free(f->inbox);
+    queue_free(f->done);
     instances_done(&f->instances);
     (void)pthread_mutex_destroy(&f->bell_lock); /* nobody holds it */
     free(f->push_json);
@@ -370,7 +372,8 @@ static int fleet_prepare(struct fleet *f, struct err *e)
         return -1;
     }
     f->inbox = queue_new(sizeof(struct message), INBOX_SLOTS, ring_unless_paced, f, e);
-    if (f->inbox == NULL) {
+    f->done = queue_new(sizeof(struct job *), DONE_SLOTS, ring_unless_paced, f, e);
+    if (f->inbox == NULL || f->done == NULL) {
         return -1;
     }
     if (pthread_create(&f->thread, NULL, fleet_main, f) != 0) {
@@ -402,6 +405,7 @@ void fleet_stop(struct fleet *fleet)
         return;
     }
     queue_close(fleet->inbox);
+    queue_close(fleet->done);
     atomic_store_explicit(&fleet->stopping, true, memory_order_release);
     ring(fleet);
     (void)pthread_join(fleet->thread, NULL);
@@ -485,8 +489,7 @@ bool fleet_registry_changed(struct fleet *fleet)
 
 bool fleet_job_done(struct fleet *fleet, struct job *job)
 {
-    struct message m = {.kind = MESSAGE_JOB, .bytes = job};
-    if (queue_push(fleet->inbox, &m)) {
+    if (queue_push_wait(fleet->done, &job, DONE_WAIT_MS)) {
         return true;
     }
     metric_add(&fleet->options.metrics->messages_held, 1);

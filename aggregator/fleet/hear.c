@@ -76,6 +76,7 @@ void hear_welcome(struct fleet *f, const struct job *job)
     char bytes[HELLO_MAX];
     struct welcome welcome = job->as.hello.welcome;
     welcome.time_ns = clock_wall_ns();
+    welcome.heartbeat = HEARTBEAT_PACKED;
     welcome.revision = i->config.wanted;
     COPY_TEXT(welcome.command_key, f->options.command_key);
     (void)fleet_send(f, i->name, "welcome", bytes, welcome_pack(&welcome, bytes, sizeof bytes));

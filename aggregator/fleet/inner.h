@@ -33,7 +33,6 @@ enum message_kind {
     MESSAGE_SYSTEM_UP,
     MESSAGE_DATABASE, /* flag */
     MESSAGE_REGISTRY,
-    MESSAGE_JOB, /* bytes: struct job, to be freed with job_free */
     MESSAGE_SNAPSHOT,
     MESSAGE_ASK, /* bytes: struct query */
     MESSAGE_WATCH,
@@ -80,6 +79,7 @@ enum { REVOKED_REPLIES_MAX = 32 };
 struct fleet {
     struct fleet_options options;
     struct queue *inbox;
+    struct queue *done; /* jobs that came back, struct job *: none may be lost */
     pthread_t thread;
     bool running;          /* the opener's own */
     _Atomic bool stopping; /* set by fleet_close, read by the thread */

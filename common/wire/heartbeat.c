@@ -2,8 +2,10 @@
 #include "common/wire/heartbeat.h"
 
 #include "common/wire/fields.h"
+#include "common/wire/text.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -101,7 +103,7 @@ static bool drops_from(struct fields *f, struct drops *d)
     return !in.bad;
 }
 
-size_t heartbeat_pack(const struct heartbeat *h, void *buf, size_t size)
+static size_t pack_json(const struct heartbeat *h, void *buf, size_t size)
 {
     json_t *root = json_pack(
         "{s:i, s:I, s:o, s:I, s:I, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, "
@@ -116,6 +118,66 @@ size_t heartbeat_pack(const struct heartbeat *h, void *buf, size_t size)
         (json_int_t)h->spool_age_s, "rss", (json_int_t)h->rss_bytes, "cpu",
         (json_int_t)h->cpu_permille);
     return fields_dump(root, buf, size);
+}
+
+/* The numbers of the packed form in their order; later ones only come at the end. */
+#define PACKED(member) offsetof(struct heartbeat, member)
+static const size_t NUMBERS[] = {
+    PACKED(number),       PACKED(wall_ns),         PACKED(uptime_s),        PACKED(bps),
+    PACKED(pps),          PACKED(hosts),           PACKED(flows),           PACKED(engaged),
+    PACKED(flow_alerts),  PACKED(denied),          PACKED(config_revision), PACKED(drops.kernel),
+    PACKED(drops.ring),   PACKED(drops.table),     PACKED(drops.queue),     PACKED(drops.spool),
+    PACKED(drops.client), PACKED(drops.half_open), PACKED(drops.early),     PACKED(spool_bytes),
+    PACKED(spool_age_s),  PACKED(rss_bytes),
+};
+enum { NUMBER_COUNT = sizeof NUMBERS / sizeof NUMBERS[0] };
+
+/* Form, boot id, reasons, CPU, then the numbers. */
+static size_t pack_binary(const struct heartbeat *h, void *buf, size_t size)
+{
+    struct writer w = writer_of(buf, size);
+    writer_u8(&w, HEARTBEAT_PACKED);
+    text_write(&w, h->boot);
+    writer_le32(&w, h->reasons);
+    writer_le32(&w, h->cpu_permille);
+    for (size_t i = 0; i < NUMBER_COUNT; i++) {
+        uint64_t value;
+        memcpy(&value, (const char *)h + NUMBERS[i], sizeof value);
+        writer_le64(&w, value);
+    }
+    return w.full ? 0 : writer_len(&w);
+}
+
+size_t heartbeat_pack(const struct heartbeat *h, enum heartbeat_form form, void *buf, size_t size)
+{
+    return form == HEARTBEAT_PACKED ? pack_binary(h, buf, size) : pack_json(h, buf, size);
+}
+
+/* Reasons of a newer agent that are not known here are passed over. */
+static unsigned known_reasons(unsigned reasons)
+{
+    unsigned known = 0;
+    for (size_t i = 0; i < REASON_COUNT; i++) {
+        known |= reasons & (unsigned)REASONS[i].reason;
+    }
+    return known;
+}
+
+static int unpack_binary(const void *bytes, size_t len, struct heartbeat *h, struct err *e)
+{
+    struct reader r = reader_of(bytes, len);
+    reader_skip(&r, 1); /* the form */
+    text_read(&r, h->boot, sizeof h->boot);
+    h->reasons = known_reasons(reader_le32(&r));
+    h->cpu_permille = reader_le32(&r);
+    for (size_t i = 0; i < NUMBER_COUNT; i++) {
+        uint64_t value = reader_le64(&r);
+        r.bad = r.bad || value > INT64_MAX;
+        memcpy((char *)h + NUMBERS[i], &value, sizeof value);
+    }
+    return !r.bad && h->cpu_permille <= CPU_PERMILLE_MAX
+               ? 0
+               : err_set(e, ERR_PARSE, "heartbeat: cut short, or something in it is out of range");
 }
 
 static bool heartbeat_from(struct fields *f, struct heartbeat *h)
@@ -145,6 +207,9 @@ static bool heartbeat_from(struct fields *f, struct heartbeat *h)
 int heartbeat_unpack(const void *bytes, size_t len, struct heartbeat *h, struct err *e)
 {
     *h = (struct heartbeat){0};
+    if (len > 0 && len <= HEARTBEAT_MAX && *(const uint8_t *)bytes == HEARTBEAT_PACKED) {
+        return unpack_binary(bytes, len, h, e);
+    }
     json_t *root = fields_parse(bytes, len, HEARTBEAT_MAX, e);
     if (root == NULL) {
         return err_wrap(e, "heartbeat");
@@ -259,10 +324,11 @@ _Static_assert(sizeof(((struct welcome *)0)->cursors[0]) == CURSOR_STRIDE * size
 
 size_t welcome_pack(const struct welcome *w, void *buf, size_t size)
 {
-    json_t *root = json_pack(
-        "{s:i, s:I, s:I, s:o, s:o}", "v", MESSAGE_VERSION, "t", (json_int_t)w->time_ns, "revision",
-        (json_int_t)w->revision, "command_key", fields_string(w->command_key), "cursors",
-        places_to_json(&w->cursors[0].epoch, &w->cursors[0].upto, CURSOR_STRIDE));
+    json_t *root =
+        json_pack("{s:i, s:I, s:I, s:o, s:i, s:o}", "v", MESSAGE_VERSION, "t",
+                  (json_int_t)w->time_ns, "revision", (json_int_t)w->revision, "command_key",
+                  fields_string(w->command_key), "hb", (int)w->heartbeat, "cursors",
+                  places_to_json(&w->cursors[0].epoch, &w->cursors[0].upto, CURSOR_STRIDE));
     return fields_dump(root, buf, size);
 }
 
@@ -277,6 +343,7 @@ int welcome_unpack(const void *bytes, size_t len, struct welcome *w, struct err 
     w->time_ns = fields_u64(&f, "t", INT64_MAX);
     w->revision = fields_u64_or(&f, "revision", INT64_MAX, 0);
     fields_text_or_empty(&f, "command_key", w->command_key, sizeof w->command_key);
+    w->heartbeat = (uint8_t)fields_u64_or(&f, "hb", UINT8_MAX, HEARTBEAT_JSON);
     bool ok = places_from(&f, "cursors", &w->cursors[0].epoch, &w->cursors[0].upto, CURSOR_STRIDE);
     json_decref(root);
     return ok && !f.bad ? 0 : err_wrap(e, "welcome");

@@ -1,6 +1,7 @@
 /*
- * Heartbeat, hello, goodbye and the 1 s live sample: small JSON messages, not spooled, newest
- * wins. The sender's name is in the subject. Pack beside unpack; every member's type is checked.
+ * Heartbeat, hello, goodbye and the 1 s live sample: small messages, not spooled, newest wins. They
+ * are JSON, but heartbeats, which are most of what a large fleet says, have a packed form as well.
+ * The sender's name is in the subject. Pack beside unpack; every member's type is checked.
  */
 #pragma once
 
@@ -13,7 +14,7 @@
 
 enum { HEARTBEAT_MAX = 1024, HELLO_MAX = 4096, HEARTBEAT_PERIOD_MS = 5000, BOOT_ID_SIZE = 40 };
 
-/* Why an agent calls itself degraded; bits of heartbeat.reasons, sent as words in "why". */
+/* Why an agent calls itself degraded; bits of heartbeat.reasons, in JSON as words in "why". */
 enum agent_reason {
     REASON_CAPTURE_STOPPED = 1 << 0, /* "capture_stopped" */
     REASON_DROPS = 1 << 1,           /* "drops": > 1 % lost */
@@ -72,10 +73,17 @@ struct hello {
     bool restarted;                    /* the control process came back under the same boot id */
 };
 
+/* Forms of a heartbeat. The centre says in its welcome what it reads; both ends read all. */
+enum heartbeat_form {
+    HEARTBEAT_JSON = 1,
+    HEARTBEAT_PACKED = 2, /* the first byte, which no JSON text has */
+};
+
 struct welcome {
     uint64_t time_ns;
     uint64_t revision;    /* of the configuration that the centre wants in force; 0: none */
     char command_key[64]; /* public key of the centre's signatures; "": it has none */
+    uint8_t heartbeat;    /* enum heartbeat_form: the newest that it reads */
     struct {
         uint64_t epoch;
         uint64_t upto; /* last sequence stored; 0 when none */
@@ -89,7 +97,7 @@ struct goodbye {
 };
 
 /* Each returns bytes written (no NUL), 0 when size is too small; each unpack 0 or -1 with e. */
-size_t heartbeat_pack(const struct heartbeat *h, void *buf, size_t size);
+size_t heartbeat_pack(const struct heartbeat *h, enum heartbeat_form form, void *buf, size_t size);
 int heartbeat_unpack(const void *bytes, size_t len, struct heartbeat *h, struct err *e);
 size_t live_sample_pack(const struct live_sample *s, void *buf, size_t size);
 int live_sample_unpack(const void *bytes, size_t len, struct live_sample *s, struct err *e);

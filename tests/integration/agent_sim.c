@@ -175,7 +175,7 @@ static void do_beat(struct sim *s, unsigned reasons, uint64_t bps)
     h.wall_ns = clock_wall_ns();
     h.bps = bps;
     h.hosts = 3;
-    send_up(s, "hb", bytes, heartbeat_pack(&h, bytes, sizeof bytes));
+    send_up(s, "hb", bytes, heartbeat_pack(&h, HEARTBEAT_JSON, bytes, sizeof bytes));
 }
 
 static void do_bye(struct sim *s)

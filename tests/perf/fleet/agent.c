@@ -114,7 +114,9 @@ static void send_beat(struct agent *a, const struct agent_plan *plan)
     h.spool_bytes = behind * 80;
     h.spool_age_s = behind / plan->counters * plan->counter_ns / NS_PER_S;
     (void)snprintf(h.boot, sizeof h.boot, "boot-%s", a->name);
-    send_up(a, "hb", bytes, heartbeat_pack(&h, bytes, sizeof bytes));
+    send_up(
+        a, "hb", bytes,
+        heartbeat_pack(&h, a->welcomed ? HEARTBEAT_PACKED : HEARTBEAT_JSON, bytes, sizeof bytes));
 }
 
 /* The record of a sequence: which period it is of and what is counted follow from the number. */

@@ -39,17 +39,38 @@ static struct heartbeat a_heartbeat(void)
 static void a_heartbeat_comes_back_as_it_was(void **state)
 {
     (void)state;
-    struct err e = {0};
-    char buf[HEARTBEAT_MAX];
-    struct heartbeat in = a_heartbeat(), out = {0};
-    size_t len = heartbeat_pack(&in, buf, sizeof buf);
-    assert_true(len > 0);
-    assert_int_equal(heartbeat_unpack(buf, len, &out, &e), 0);
-    assert_string_equal(out.boot, in.boot);
-    assert_memory_equal(&out.drops, &in.drops, sizeof in.drops);
-    char again[HEARTBEAT_MAX];
-    assert_int_equal(heartbeat_pack(&out, again, sizeof again), len);
-    assert_memory_equal(again, buf, len);
+    static const enum heartbeat_form forms[] = {HEARTBEAT_JSON, HEARTBEAT_PACKED};
+    for (size_t i = 0; i < 2; i++) {
+        struct err e = {0};
+        char buf[HEARTBEAT_MAX];
+        struct heartbeat in = a_heartbeat(), out = {0};
+        size_t len = heartbeat_pack(&in, forms[i], buf, sizeof buf);
+        assert_true(len > 0);
+        assert_int_equal(heartbeat_unpack(buf, len, &out, &e), 0);
+        assert_string_equal(out.boot, in.boot);
+        assert_memory_equal(&out.drops, &in.drops, sizeof in.drops);
+        char again[HEARTBEAT_MAX];
+        assert_int_equal(heartbeat_pack(&out, forms[i], again, sizeof again), len);
+        assert_memory_equal(again, buf, len);
+    }
+}
+
+static void a_packed_heartbeat_may_grow_but_not_be_cut(void **state)
+{
+    (void)state;
+    char buf[HEARTBEAT_MAX] = "";
+    struct heartbeat in = a_heartbeat(), out;
+    size_t len = heartbeat_pack(&in, HEARTBEAT_PACKED, buf, sizeof buf);
+    for (size_t cut = 1; cut < len; cut++) {
+        struct err e = {0};
+        assert_int_equal(heartbeat_unpack(buf, cut, &out, &e), -1);
+        assert_string_not_equal(e.what, "");
+    }
+    assert_int_equal(heartbeat_unpack(buf, len + 8, &out, NULL), 0); /* of a newer agent */
+    assert_int_equal(out.rss_bytes, in.rss_bytes);
+    in.bps = UINT64_MAX;
+    len = heartbeat_pack(&in, HEARTBEAT_PACKED, buf, sizeof buf);
+    assert_int_equal(heartbeat_unpack(buf, len, &out, NULL), -1);
 }
 
 static void a_usual_heartbeat_is_at_most_512_bytes(void **state)
@@ -60,8 +81,8 @@ static void a_usual_heartbeat_is_at_most_512_bytes(void **state)
     h.bps = 9999999999;
     h.rss_bytes = 999999999;
     h.spool_bytes = 999999999;
-    size_t len = heartbeat_pack(&h, buf, sizeof buf);
-    assert_in_range(len, 1, 512);
+    assert_in_range(heartbeat_pack(&h, HEARTBEAT_JSON, buf, sizeof buf), 1, 512);
+    assert_in_range(heartbeat_pack(&h, HEARTBEAT_PACKED, buf, sizeof buf), 1, 256);
 }
 
 static void a_reason_that_is_not_known_is_passed_over(void **state)
@@ -345,6 +366,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_heartbeat_comes_back_as_it_was),
+        cmocka_unit_test(a_packed_heartbeat_may_grow_but_not_be_cut),
         cmocka_unit_test(a_usual_heartbeat_is_at_most_512_bytes),
         cmocka_unit_test(a_reason_that_is_not_known_is_passed_over),
         cmocka_unit_test(a_negative_number_is_refused),
