@@ -59,11 +59,7 @@ bool intake_check_flow(struct flow_record *r)
     }
     geo_place_clean(&r->place[SIDE_CLIENT]);
     geo_place_clean(&r->place[SIDE_SERVER]);
-    if (!latencies_are_sound(&r->trips[SIDE_CLIENT]) ||
-        !latencies_are_sound(&r->trips[SIDE_SERVER])) {
-        return false;
-    }
-    if (!prints_are_sound(&r->prints) || !check_media(r)) {
+    if (!prints_are_sound(&r->prints) || !flow_trips_are_sound(r) || !check_media(r)) {
         return false;
     }
     bool_clean(&r->final);

@@ -235,6 +235,12 @@ static void fill_segments(const struct qoe_tcp *q, enum qoe_reach reach, struct 
     }
 }
 
+static void tell_by(struct flow_record *r, enum flow_rtt_by by)
+{
+    bool any = r->rtt[SIDE_CLIENT].samples + r->rtt[SIDE_SERVER].samples != 0;
+    r->rtt_by = any ? (uint8_t)by : (uint8_t)RTT_BY_NONE;
+}
+
 static void fill_tcp(const struct qoe_tcp *q, enum qoe_reach reach, struct flow_record *r)
 {
     fill_segments(q, reach, r);
@@ -242,6 +248,7 @@ static void fill_tcp(const struct qoe_tcp *q, enum qoe_reach reach, struct flow_
         qoe_trips_fill(&q->rtt[i].trips, reach == QOE_NEWS, i, r);
         r->quality[i] = qoe_tcp_quality(q, i, reach);
     }
+    tell_by(r, RTT_BY_ACK);
 }
 
 static void fill_quic(const struct qoe_quic *live, enum quality_class class, enum qoe_reach reach,
@@ -255,6 +262,7 @@ static void fill_quic(const struct qoe_quic *live, enum quality_class class, enu
         qoe_trips_fill(&by_now.trips[i], reach == QOE_NEWS, i, r);
         r->quality[i] = qoe_quic_quality(&by_now, i, reach);
     }
+    tell_by(r, live->spun ? RTT_BY_SPIN_BIT : RTT_BY_HANDSHAKE);
 }
 
 static void fill_dns(const struct qoe_dns *q, enum qoe_reach reach, struct flow_record *r)
@@ -280,6 +288,7 @@ static void clear(struct flow_record *r, enum quality_unjudged why)
         r->trips[i] = (struct latencies){0};
         r->quality[i] = quality_without_score(why);
     }
+    r->rtt_by = RTT_BY_NONE;
     r->dns = (struct flow_dns){0};
     for (unsigned i = 0; i < 2; i++) {
         r->media[i] = (struct flow_media){0};
@@ -322,6 +331,7 @@ void flow_quality_fill(const struct flow_table *t, const struct flow *f, enum qo
         fill_quic(quic, (enum quality_class)f->quality_class, reach, r);
     } else if (media != NULL) {
         qoe_media_fill(flow_table_media_pool_of(t), media, reach, r);
+        tell_by(r, RTT_BY_RTCP);
     }
 }
 

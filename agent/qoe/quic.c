@@ -184,7 +184,9 @@ static void note_spin(struct qoe_quic *q, uint8_t first, unsigned dir, uint32_t 
         return;
     }
     if (mine->seen) {
-        qoe_trips_add(&q->trips[dir], spins(q) ? trip_of(q, mine, other, now_us) : 0);
+        uint32_t us = spins(q) ? trip_of(q, mine, other, now_us) : 0;
+        qoe_trips_add(&q->trips[dir], us);
+        q->spun = q->spun || us != 0;
         mine->edges = (uint8_t)(mine->edges + (mine->edges < QOE_SPIN_EDGES ? 1 : 0));
         mine->edge_us = now_us;
     }

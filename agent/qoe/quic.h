@@ -45,6 +45,7 @@ struct qoe_quic {
     bool ambiguous;          /* a first flight was sent again */
     bool shaken;             /* the handshake's round trips are settled */
     bool random;             /* the spin bit is noise: not used */
+    bool spun;               /* it has told round trips */
 };
 
 /* True when the packet opens a connection: an Initial of a version that we know. */

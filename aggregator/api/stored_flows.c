@@ -88,20 +88,23 @@ static const char flow_sums[] =
     " sum(duplicated_s2c)::bigint AS duplicated_s2c,"
     " sum(zero_window_ms_c2s)::bigint AS zero_window_ms_c2s,"
     " sum(zero_window_ms_s2c)::bigint AS zero_window_ms_s2c,"
-    " CASE WHEN count(rtt_client_us) > 1 THEN trips_median(array_agg(rtt_client_trips),"
-    "  array_agg(rtt_client_us), array_agg(rtt_client_samples))"
+    " CASE WHEN count(rtt_client_us) > 1 THEN greatest(min(rtt_client_min_us),"
+    "  trips_median(array_agg(rtt_client_trips), array_agg(rtt_client_us),"
+    "   array_agg(rtt_client_samples)))"
     "  ELSE max(rtt_client_us) END AS rtt_client,"
     " min(rtt_client_min_us) AS rtt_client_min,"
     " (sum(rtt_client_var_us::bigint * rtt_client_samples)"
     "  / nullif(sum(rtt_client_samples), 0))::bigint AS rtt_client_var,"
     " sum(rtt_client_samples)::bigint AS rtt_client_samples,"
-    " CASE WHEN count(rtt_server_us) > 1 THEN trips_median(array_agg(rtt_server_trips),"
-    "  array_agg(rtt_server_us), array_agg(rtt_server_samples))"
+    " CASE WHEN count(rtt_server_us) > 1 THEN greatest(min(rtt_server_min_us),"
+    "  trips_median(array_agg(rtt_server_trips), array_agg(rtt_server_us),"
+    "   array_agg(rtt_server_samples)))"
     "  ELSE max(rtt_server_us) END AS rtt_server,"
     " min(rtt_server_min_us) AS rtt_server_min,"
     " (sum(rtt_server_var_us::bigint * rtt_server_samples)"
     "  / nullif(sum(rtt_server_samples), 0))::bigint AS rtt_server_var,"
     " sum(rtt_server_samples)::bigint AS rtt_server_samples,"
+    " max(rtt_by) AS rtt_by,"
     " sum(dns_questions)::bigint AS dns_questions,"
     " sum(dns_failed)::bigint AS dns_failed,"
     " sum(dns_unanswered)::bigint AS dns_unanswered,"
@@ -125,7 +128,7 @@ static const char flows_select[] =
     " segments_c2s, lost_before_c2s, needless_c2s, duplicated_c2s, zero_window_ms_c2s,"
     " segments_s2c, lost_before_s2c, needless_s2c, duplicated_s2c, zero_window_ms_s2c,"
     " rtt_client, rtt_client_min, rtt_client_var, rtt_client_samples,"
-    " rtt_server, rtt_server_min, rtt_server_var, rtt_server_samples,"
+    " rtt_server, rtt_server_min, rtt_server_var, rtt_server_samples, rtt_by,"
     " dns_questions, dns_failed, dns_unanswered, dns_answer,"
     " host((last).exporter), (last).input_if, (last).output_if, (last).sampling,"
     " (last).tunnel, (last).tunnel_id, (last).client_country, (last).client_asn,"
@@ -168,8 +171,9 @@ enum flow_column {
     F_VERDICTS,                      /* eight a direction */
     F_SEGMENTS = F_VERDICTS + 2 * 8, /* five a direction */
     F_RTT = F_SEGMENTS + 2 * 5,      /* four a side */
-    F_DNS = F_RTT + 2 * 4,           /* four */
-    F_EXPORTER = F_DNS + 4,          /* null, as the next three: captured */
+    F_RTT_BY = F_RTT + 2 * 4,
+    F_DNS,                  /* four */
+    F_EXPORTER = F_DNS + 4, /* null, as the next three: captured */
     F_INPUT_IF,
     F_OUTPUT_IF,
     F_SAMPLING,
@@ -317,6 +321,7 @@ static void read_quality(const struct cells *c, struct flow_record *r)
             .samples = small(c, rtt + 3),
         };
     }
+    r->rtt_by = (uint8_t)small(c, F_RTT_BY);
     stored_media_read(c->rows, c->row, F_MEDIA, r);
     r->dns = (struct flow_dns){
         .questions = small(c, F_DNS),

@@ -9,7 +9,7 @@ enum {
     SIDE_COLUMNS = 8,
     DNS_COLUMNS = 4,
     UNJUDGED_COLUMNS = 2,
-    TRIPS_COLUMNS = 2,
+    TRIPS_COLUMNS = 3,
     BIN_BYTES = 6,
 };
 
@@ -152,4 +152,9 @@ void rows_quality_copy(struct copy *c, const struct flow_record *r)
     unjudged(c, r);
     trips(c, &r->trips[SIDE_CLIENT]);
     trips(c, &r->trips[SIDE_SERVER]);
+    if (r->rtt_by == RTT_BY_NONE) {
+        copy_null(c);
+    } else {
+        copy_i16(c, r->rtt_by);
+    }
 }

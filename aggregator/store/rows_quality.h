@@ -14,8 +14,9 @@
     " duplicated_s2c, zero_window_ms_c2s, zero_window_ms_s2c, rtt_client_us, rtt_client_min_us,"   \
     " rtt_client_var_us, rtt_client_samples, rtt_server_us, rtt_server_min_us,"                    \
     " rtt_server_var_us, rtt_server_samples, dns_questions, dns_failed, dns_unanswered,"           \
-    " dns_answer_us, unjudged_c2s, unjudged_s2c, rtt_client_trips, rtt_server_trips"
+    " dns_answer_us, unjudged_c2s, unjudged_s2c, rtt_client_trips, rtt_server_trips,"              \
+    " rtt_by"
 
-enum { ROWS_QUALITY_COLUMNS = 42 };
+enum { ROWS_QUALITY_COLUMNS = 43 };
 
 void rows_quality_copy(struct copy *c, const struct flow_record *r);

@@ -46,6 +46,19 @@ struct flow_rtt {
     uint32_t samples;   /* since the last record */
 };
 
+/* What told them. Of the greater number when records add up: what told more. */
+enum flow_rtt_by {
+    RTT_BY_NONE = 0,      /* there are none; or an agent before schema 8 did not say */
+    RTT_BY_HANDSHAKE = 1, /* QUIC: nothing else of it can be seen but for the spin bit */
+    RTT_BY_SPIN_BIT = 2,
+    RTT_BY_ACK = 3, /* TCP: acknowledgements and echoed timestamps */
+    RTT_BY_RTCP = 4,
+};
+enum { RTT_BY_END = 5 };
+
+/* "handshake", "spin_bit", …; NULL for RTT_BY_NONE and what has no name. */
+const char *flow_rtt_by_name(unsigned by);
+
 /* TCP segments of one direction since the flow's last record. */
 struct flow_segments {
     uint32_t data;           /* with data, those sent again included */
@@ -157,6 +170,7 @@ struct flow_record {
     /* Schema 8. By side, all that rtt[].median_us is the median of, so that those of several
      * records become one truly; none in a record that is its flow's only one. */
     struct latencies trips[2];
+    uint8_t rtt_by; /* enum flow_rtt_by, of both sides */
 };
 
 /* Adds the quality of an earlier record of the flow to a later one's; scores by their segments. */
@@ -164,6 +178,8 @@ void flow_record_add_quality(const struct flow_record *earlier, struct flow_reco
 
 /* False for figures of media and calls that no honest agent sends. */
 bool flow_media_is_sound(const struct flow_record *r);
+/* Likewise of round trips. */
+bool flow_trips_are_sound(const struct flow_record *r);
 
 /* Packs into buf; returns bytes used, or 0 when size is too small (FLOW_PACKED_MAX suffices). */
 enum { FLOW_PACKED_MAX = 2048 };

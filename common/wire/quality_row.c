@@ -93,6 +93,12 @@ static void set_side(json_t *row, const char *side, const struct flow_rtt *rtt,
 /* QUIC tells only round trips; of RTP they come from RTCP. */
 static void set_sides(json_t *row, const struct flow_record *r)
 {
+    bool shaken = r->handshake_client_us != 0 || r->handshake_server_us != 0;
+    bool alone = r->rtt[SIDE_CLIENT].samples + r->rtt[SIDE_SERVER].samples == 0;
+    const char *by = flow_rtt_by_name(shaken && alone ? RTT_BY_HANDSHAKE : r->rtt_by);
+    if (by != NULL) {
+        (void)json_object_set_new(row, "rtt_by", json_string(by)); /* no memory: fewer */
+    }
     set_side(row, "client", &r->rtt[SIDE_CLIENT], r->handshake_client_us);
     set_side(row, "server", &r->rtt[SIDE_SERVER], r->handshake_server_us);
 }

@@ -213,7 +213,7 @@ def test_the_store_says_the_same_when_the_agent_is_away(site):
     for flow_id, row in stored.items():
         assert row["quality"] == live[flow_id]["quality"]
         for member in ("rtt_client_us", "rtt_server_us", "rtt_server_min_us", "segments_s2c",
-                       "lost_before_s2c", "retransmitted_c2s", "needless_c2s", "penalty"):
+                       "lost_before_s2c", "retransmitted_c2s", "needless_c2s", "penalty", "rtt_by"):
             assert row[member] == live[flow_id][member], member
 
 

@@ -3,7 +3,8 @@
 -- the flow's only record, whose median says it all, or an agent before schema 8.
 ALTER TABLE flow
     ADD COLUMN rtt_client_trips bytea,
-    ADD COLUMN rtt_server_trips bytea;
+    ADD COLUMN rtt_server_trips bytea,
+    ADD COLUMN rtt_by smallint; -- 1 QUIC's handshake, 2 its spin bit, 3 TCP's acknowledgements, 4 RTCP
 
 -- The least latency of a code, µs: as latency_us of common/latency.c.
 CREATE FUNCTION latency_us(code integer) RETURNS bigint

@@ -1793,8 +1793,13 @@ export interface components {
             /** Format: int64 */
             zero_window_ms_s2c?: number;
             /**
+             * @description What told the round trips. Of QUIC the handshake's are those of its beginning alone.
+             * @enum {string}
+             */
+            rtt_by?: "handshake" | "spin_bit" | "ack" | "rtcp";
+            /**
              * Format: int64
-             * @description Round trip from the tap to the client: the median of late, else the handshake's.
+             * @description Round trip from the tap to the client: the median of all since the last record, of a stored flow of all; else the handshake's.
              */
             rtt_client_us?: number | null;
             /**

@@ -130,6 +130,7 @@ static void the_spin_bit_tells_round_trips(void **state)
     assert_in_range(rtt[0].median_us, 9000, 11000);
     assert_in_range(rtt[1].median_us, 39000, 41000);
     assert_true(rtt[0].samples > 30 && rtt[1].samples > 30);
+    assert_true(w.q.spun);
     struct quality v = qoe_quic_quality(&w.q, 0, QOE_NEWS);
     assert_int_equal(v.score, 100);
 }
@@ -146,6 +147,7 @@ static void noise_is_no_spin(void **state)
     }
     qoe_quic_close(&w.q, CLASS_WEB, true);
     assert_true(w.q.random);
+    assert_false(w.q.spun);
     assert_int_equal(w.q.trips[0].sum.trips.total, 1); /* the handshake's alone */
     assert_int_equal(w.q.trips[1].sum.trips.total, 1);
 }

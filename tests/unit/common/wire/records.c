@@ -109,7 +109,7 @@ enum {
     ORIGIN_PACKED = 1 + 2 * (2 + 4 + 1),       /* what schema 5 adds: no tunnel, no places */
     PRINTS_PACKED = 1 + 2 + 2,                 /* what schema 6 adds without fingerprints */
     NO_MEDIA_PACKED = 3,                       /* what schema 7 adds for a flow without RTP */
-    NO_TRIPS_PACKED = 2,                       /* what schema 8 adds for a flow's only record */
+    NO_TRIPS_PACKED = 3,                       /* what schema 8 adds for a flow's only record */
     SINCE_7_PACKED = NO_MEDIA_PACKED + NO_TRIPS_PACKED,
     LATER_PACKED = UNJUDGED_PACKED + ORIGIN_PACKED + PRINTS_PACKED + SINCE_7_PACKED,
 };
@@ -175,9 +175,16 @@ static void round_trips_survive_the_wire(void **state)
     uint8_t buf[FLOW_PACKED_MAX];
     struct flow_record in = with_trips(2000, 300), out;
     latencies_add(&in.trips[SIDE_SERVER], 7000, 2);
+    in.rtt_by = RTT_BY_SPIN_BIT;
     size_t len = flow_record_pack(&in, buf, sizeof buf);
     assert_int_equal(flow_record_unpack(buf, len, &out, NULL), 0);
     assert_memory_equal(out.trips, in.trips, sizeof in.trips);
+    assert_int_equal(out.rtt_by, RTT_BY_SPIN_BIT);
+    struct err odd = {0};
+    in.rtt_by = RTT_BY_END;
+    len = flow_record_pack(&in, buf, sizeof buf);
+    assert_int_equal(flow_record_unpack(buf, len, &out, &odd), -1);
+    in.rtt_by = RTT_BY_ACK;
     in.trips[SIDE_SERVER].code[1] = in.trips[SIDE_SERVER].code[0];
     len = flow_record_pack(&in, buf, sizeof buf);
     struct err e = {0};
@@ -190,11 +197,13 @@ static void a_flows_median_is_that_of_all_its_round_trips(void **state)
     (void)state;
     struct flow_record first = with_trips(1000, 40), second = with_trips(2000, 30);
     struct flow_record third = with_trips(50000, 60);
+    first.rtt_by = RTT_BY_HANDSHAKE;
+    second.rtt_by = RTT_BY_SPIN_BIT;
     flow_record_add_quality(&first, &second);
     flow_record_add_quality(&second, &third);
     assert_in_range(third.rtt[SIDE_SERVER].median_us, 1999, 2000);
     assert_int_equal(third.rtt[SIDE_SERVER].samples, 130);
-    assert_int_equal(third.rtt[SIDE_CLIENT].median_us, a_flow().rtt[SIDE_CLIENT].median_us);
+    assert_int_equal(third.rtt_by, RTT_BY_SPIN_BIT);
 }
 
 static void a_record_without_its_round_trips_counts_as_its_median(void **state)
