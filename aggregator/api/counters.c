@@ -16,21 +16,32 @@ enum { POINTS_MAX = 2000, STEP_MAX_S = 86400 };
  * both ends of what is known. Gauges are those of its last counter.
  */
 #define STEP_SQL                                                                                   \
-    "(extract(epoch FROM date_bin($4 * interval '1 s', start_at, 'epoch'::timestamptz)) * 1000)"   \
-    "::bigint AS at"
-#define RANGE_SQL                                                                                  \
-    " WHERE instance_id = $1::int AND start_at >= $2::timestamptz AND start_at < $3::timestamptz"
+    "(extract(epoch FROM date_bin($4 * interval '1 s', c.at, 'epoch'::timestamptz)) * 1000)"       \
+    "::bigint AS step"
+#define IN_SQL "_in(ARRAY[$1::int], $2::timestamptz, $3::timestamptz, $5) c"
 
 static const char total_sql[] =
     "SELECT NULL, " STEP_SQL ", sum(bytes_out), sum(bytes_in), sum(packets), sum(dropped),"
-    " greatest(sum(seconds), 1), (array_agg(flows ORDER BY start_at DESC))[1],"
-    " (array_agg(hosts ORDER BY start_at DESC))[1] FROM counter_total" RANGE_SQL
-    " GROUP BY at ORDER BY at";
+    " greatest(sum(seconds), 1), (array_agg(flows ORDER BY c.at DESC))[1],"
+    " (array_agg(hosts ORDER BY c.at DESC))[1], bool_or(late) FROM total" IN_SQL
+    " GROUP BY step ORDER BY step";
 
 static const char interface_sql[] =
     "SELECT name, " STEP_SQL ", sum(bytes_out), sum(bytes_in), sum(packets), sum(dropped),"
-    " greatest(sum(seconds), 1) FROM counter_interface" RANGE_SQL
-    " GROUP BY name, at ORDER BY name, at";
+    " greatest(sum(seconds), 1) FROM interface" IN_SQL " GROUP BY name, step ORDER BY name, step";
+
+/* The longest roll-ups that fit into whole steps. */
+static const char *grain_of(int64_t step_s)
+{
+    enum { MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400 };
+    if (step_s % DAY_S == 0) {
+        return "day";
+    }
+    if (step_s % HOUR_S == 0) {
+        return "hour";
+    }
+    return step_s % MINUTE_S == 0 ? "minute" : "raw";
+}
 
 static json_t *shape_step(const struct pg_rows *r, unsigned i, bool gauges)
 {
@@ -46,6 +57,7 @@ static json_t *shape_step(const struct pg_rows *r, unsigned i, bool gauges)
     if (gauges) { /* short of memory: without */
         (void)json_object_set_new(point, "flows", json_integer(pg_i64(r, i, 7)));
         (void)json_object_set_new(point, "hosts", json_integer(pg_i64(r, i, 8)));
+        (void)json_object_set_new(point, "late", json_boolean(pg_bool(r, i, 9)));
     }
     return point;
 }
@@ -104,6 +116,7 @@ struct http_response *instance_counters_get(struct call *call, struct pg *pg, st
     add_time_ms(&values, (uint64_t)range.from_ms);
     add_time_ms(&values, (uint64_t)range.to_ms);
     pg_add_i64(&values, step_s);
+    pg_add_text(&values, grain_of(step_s));
     struct pg_rows *rows = pg_query(pg, total ? total_sql : interface_sql, &values, e);
     if (rows == NULL) {
         return NULL;

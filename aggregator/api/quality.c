@@ -1,4 +1,4 @@
-/* How well the flows of one instance went in a time: labels, and who fared worst. As stored. */
+/* How well the flows of one instance went in a time: labels, and who fared worst. */
 #include "aggregator/api/args.h"
 #include "aggregator/api/endpoints.h"
 #include "aggregator/api/range.h"
@@ -14,41 +14,36 @@ enum { LIMIT_MAX = 100, LIMIT_DEFAULT = 5 };
  * $1 instance, $2 and $3 the time, $4 how many of each kind, $5 to $7 where Fair, Good and
  * Excellent begin. A flow is as good as its worse direction; its reason is that of its worst ten
  * seconds. A host or application stands for its 25th percentile: a mean would hide what a quarter
- * of its users feel.
+ * of its users feel. Percentiles come from the distribution of scores, which roll-ups keep.
  */
-#define FIGURES_SQL                                                                                \
-    " count(*) AS flows, count(score) AS judged,"                                                  \
-    " count(*) FILTER (WHERE score < $5::int) AS poor,"                                            \
-    " count(*) FILTER (WHERE score >= $5::int AND score < $6::int) AS fair,"                       \
-    " count(*) FILTER (WHERE score >= $6::int AND score < $7::int) AS good,"                       \
-    " count(*) FILTER (WHERE score >= $7::int) AS excellent,"                                      \
-    " percentile_disc(0.05) WITHIN GROUP (ORDER BY score) AS p5,"                                  \
-    " percentile_disc(0.25) WITHIN GROUP (ORDER BY score) AS p25,"                                 \
-    " percentile_disc(0.5) WITHIN GROUP (ORDER BY score) AS p50,"                                  \
-    " mode() WITHIN GROUP (ORDER BY reason) FILTER (WHERE score < $7::int) AS reason"
-
 static const char quality_sql[] =
-    "WITH f AS ("
-    " SELECT client, server, (array_agg(app ORDER BY last_at DESC))[1] AS app,"
-    " round(least(avg(score_c2s), avg(score_s2c)))::int AS score,"
-    " (array_agg(CASE WHEN worst_c2s <= coalesce(worst_s2c, 100) THEN reason_c2s"
-    " ELSE reason_s2c END ORDER BY least(worst_c2s, worst_s2c)))[1] AS reason"
-    " FROM flow"
-    " WHERE instance_id = $1::int AND last_at >= $2::timestamptz AND last_at < $3::timestamptz"
-    " AND quality_class IS NOT NULL"
-    " GROUP BY epoch, flow_id, client, server"
-    "), side AS ("
-    " SELECT client AS host, score, reason FROM f WHERE score IS NOT NULL"
-    " UNION ALL SELECT server, score, reason FROM f WHERE score IS NOT NULL"
-    "), app AS ("
-    " SELECT app AS name," FIGURES_SQL " FROM f WHERE score IS NOT NULL GROUP BY app"
-    " ORDER BY p25, judged DESC, name LIMIT $4::bigint"
-    "), host AS ("
-    " SELECT host(host) AS name," FIGURES_SQL " FROM side GROUP BY host"
-    " ORDER BY p25, judged DESC, name LIMIT $4::bigint"
-    ")"
-    " SELECT 'all' AS kind, '' AS name," FIGURES_SQL " FROM f"
-    " UNION ALL SELECT 'app', * FROM app UNION ALL SELECT 'host', * FROM host";
+    "WITH q AS MATERIALIZED (SELECT * FROM"
+    " quality_in(ARRAY[$1::int], $2::timestamptz, $3::timestamptz, 'day')),"
+    " r AS (SELECT kind, name, score, reason, flows FROM q"
+    " UNION ALL SELECT 'all', '', score, reason, flows FROM q WHERE kind = 'app'),"
+    " s AS (SELECT kind, name, score, sum(flows) AS n FROM r GROUP BY kind, name, score),"
+    " c AS (SELECT *, sum(n) OVER (PARTITION BY kind, name ORDER BY score) AS upto,"
+    " sum(n) OVER (PARTITION BY kind, name) AS total FROM s WHERE score IS NOT NULL),"
+    " why AS (SELECT DISTINCT ON (kind, name) kind, name, reason FROM r WHERE score < $7::int"
+    " AND reason IS NOT NULL GROUP BY kind, name, reason"
+    " ORDER BY kind, name, sum(flows) DESC, reason),"
+    " f AS (SELECT kind, name, sum(n) AS judged, sum(n) FILTER (WHERE score < $5::int) AS poor,"
+    " sum(n) FILTER (WHERE score >= $5::int AND score < $6::int) AS fair,"
+    " sum(n) FILTER (WHERE score >= $6::int AND score < $7::int) AS good,"
+    " sum(n) FILTER (WHERE score >= $7::int) AS excellent,"
+    " min(score) FILTER (WHERE upto >= 0.05 * total) AS p5,"
+    " min(score) FILTER (WHERE upto >= 0.25 * total) AS p25,"
+    " min(score) FILTER (WHERE upto >= 0.5 * total) AS p50 FROM c GROUP BY kind, name),"
+    " placed AS (SELECT *, row_number() OVER (PARTITION BY kind ORDER BY p25, judged DESC, name)"
+    " AS place FROM f)"
+    " SELECT k.kind, coalesce(p.name, ''),"
+    " CASE k.kind WHEN 'all' THEN (SELECT coalesce(sum(n), 0) FROM s WHERE kind = 'all')"
+    " ELSE p.judged END, coalesce(p.judged, 0), coalesce(poor, 0), coalesce(fair, 0),"
+    " coalesce(good, 0), coalesce(excellent, 0), p5, p25, p50, reason"
+    " FROM (VALUES ('all'), ('app'), ('host')) k (kind)"
+    " LEFT JOIN placed p ON p.kind = k.kind AND p.place <= $4::bigint"
+    " LEFT JOIN why w ON w.kind = p.kind AND w.name = p.name"
+    " WHERE k.kind = 'all' OR p.kind IS NOT NULL ORDER BY k.kind, p.place";
 
 enum column {
     Q_KIND,

@@ -7,17 +7,15 @@
 
 enum { LIMIT_MAX = 100, LIMIT_DEFAULT = 10 };
 
-#define RANGE_SQL                                                                                  \
-    " WHERE instance_id = $1::int AND start_at >= $2::timestamptz AND start_at < $3::timestamptz"
+#define IN_SQL    "_in(ARRAY[$1::int], $2::timestamptz, $3::timestamptz, 'day')"
 #define SUMS_SQL  " sum(bytes_in), sum(bytes_out), sum(packets), sum(flows)"
 #define ORDER_SQL " ORDER BY sum(bytes_in) + sum(bytes_out) DESC LIMIT $4::bigint"
 
 static const char hosts_sql[] = "SELECT host(host)," SUMS_SQL ", vlan, bool_or(local)"
-                                " FROM counter_host_top" RANGE_SQL " GROUP BY host, vlan" ORDER_SQL;
-static const char apps_sql[] =
-    "SELECT app," SUMS_SQL " FROM counter_app" RANGE_SQL " GROUP BY app" ORDER_SQL;
+                                " FROM host" IN_SQL " GROUP BY host, vlan" ORDER_SQL;
+static const char apps_sql[] = "SELECT app," SUMS_SQL " FROM app" IN_SQL " GROUP BY app" ORDER_SQL;
 static const char total_sql[] =
-    "SELECT coalesce(sum(bytes_in) + sum(bytes_out), 0) FROM counter_total" RANGE_SQL;
+    "SELECT coalesce(sum(bytes_in) + sum(bytes_out), 0) FROM total" IN_SQL;
 
 static json_t *shape_row(const struct pg_rows *r, unsigned i, bool host)
 {

@@ -1,7 +1,7 @@
 /*
  * A report being made: what is asked for, the connection, the axis of time, and the page so far.
- * Sections get it one after the other; each asks the raw rows with the same three parameters and
- * writes its part. Only the files of this folder include it.
+ * Sections get it one after the other; each asks facts or roll-ups with the same three parameters
+ * and writes its part. Only the files of this folder include it.
  */
 #pragma once
 
@@ -39,6 +39,9 @@ void build_args(const struct build *build, enum period period, struct pg_args *a
 #define IN_PERIOD_SQL(column)                                                                      \
     " instance_id = ANY ($1::int[]) AND " column " >= $2::timestamptz AND " column                 \
     " < $3::timestamptz"
+/* The roll-ups of a kind, for what follows FROM; grain: 'hour' or 'day', the longest sums wanted. */
+#define ROLLED_SQL(kind, grain)                                                                    \
+    " " kind "_in($1::int[], $2::timestamptz, $3::timestamptz, '" grain "')"
 struct pg_rows *build_query(struct build *build, const char *sql, enum period period,
                             struct err *e);
 /* The length of the period in seconds. */

@@ -5,6 +5,7 @@
 #include "aggregator/report/report.h"
 #include "aggregator/store/pg.h"
 #include "aggregator/store/retention.h"
+#include "aggregator/store/rollup.h"
 #include "common/clock.h"
 
 #define LOG_MODULE "report"
@@ -28,13 +29,14 @@ struct runner {
     atomic_bool stopping; /* set by runner_close, read by the thread */
     struct pg *pg;        /* below: the thread's own */
     bool locked;
+    bool more;             /* roll-ups are left to be made */
     uint64_t retention_ns; /* monotonic, of the last; 0: not yet */
 };
 
 /* Any number of ours that nobody else takes: "PKTr". */
-static const char lock_sql[] = "SELECT CASE WHEN to_regclass('retention') IS NULL THEN false"
+static const char lock_sql[] = "SELECT CASE WHEN to_regclass('rollup_due') IS NULL THEN false"
                                " ELSE pg_try_advisory_lock(1347114098) END";
-/* A report of a month over many rows takes longer than a page may. */
+/* A report of a month, and an hour of many instances, take longer than a page may. */
 static const char patient_sql[] = "SET statement_timeout = '120s'";
 
 static bool is_stopping(struct runner *r)
@@ -72,7 +74,10 @@ static int take_lock(struct runner *r, struct err *e)
     if (!r->locked) {
         return 0;
     }
-    return pg_listen(r->pg, "report", e) != 0 ? -1 : orders_reset(r->pg, e);
+    if (pg_run(r->pg, patient_sql, NULL, e) != 0 || pg_listen(r->pg, "report", e) != 0) {
+        return -1;
+    }
+    return orders_reset(r->pg, e);
 }
 
 /* True when this is the one that does the chores. */
@@ -170,6 +175,9 @@ static int apply_retention(struct runner *r, struct err *e)
 static int turn(struct runner *r, struct err *e)
 {
     unsigned made = 0;
+    if (rollup_turn(r->pg, &r->more, e) != 0) {
+        return -1;
+    }
     if (orders_due(r->pg, &made, e) != 0) {
         return -1;
     }
@@ -195,7 +203,7 @@ static void *runner_main(void *arg)
         if (!well && e.code == ERR_CLOSED) {
             disconnect(r);
         }
-        rest(r, well ? TURN_S : RETRY_S);
+        rest(r, !well ? RETRY_S : r->more ? 0 : TURN_S);
     }
     disconnect(r);
     return NULL;

@@ -2,22 +2,23 @@
 #include "aggregator/report/build.h"
 
 static const char sql[] =
-    "WITH t AS (SELECT instance_id, sum(bytes_in + bytes_out) AS bytes, max(hosts) AS hosts,"
-    " max(flows) AS flows, sum(dropped) AS dropped, sum(seconds) AS seconds"
-    " FROM counter_total WHERE" IN_PERIOD_SQL(
-        "start_at") " GROUP BY instance_id),"
-                    " old AS (SELECT instance_id, sum(bytes_in + bytes_out) AS bytes FROM counter_total"
-                    " WHERE instance_id = ANY ($1::int[]) AND start_at >= $4::timestamptz"
-                    " AND start_at < $2::timestamptz GROUP BY instance_id),"
-                    " a AS (SELECT instance_id, count(*) AS alerts FROM alert"
-                    " WHERE instance_id = ANY ($1::int[]) AND first_at < $3::timestamptz"
-                    " AND (state = 'engaged' OR coalesce(released_at, last_at) >= $2::timestamptz)"
-                    " GROUP BY instance_id)"
-                    " SELECT i.name, i.site, t.bytes, old.bytes, t.hosts, t.flows, t.dropped, t.seconds,"
-                    " coalesce(a.alerts, 0), t.bytes IS NOT NULL, (SELECT count(*) FROM old)"
-                    " FROM instance i LEFT JOIN t ON t.instance_id = i.id LEFT JOIN old ON old.instance_id = i.id"
-                    " LEFT JOIN a ON a.instance_id = i.id WHERE i.id = ANY ($1::int[])"
-                    " ORDER BY t.bytes DESC NULLS LAST, i.name LIMIT 40";
+    "WITH t AS (SELECT instance_id, sum(bytes_in + bytes_out) AS bytes, max(hosts_max) AS hosts,"
+    " max(flows_max) AS flows, sum(dropped) AS dropped, sum(seconds) AS seconds"
+    " FROM" ROLLED_SQL(
+        "total",
+        "day") " GROUP BY instance_id),"
+               " old AS (SELECT instance_id, sum(bytes_in + bytes_out) AS bytes"
+               " FROM total_in($1::int[], $4::timestamptz, $2::timestamptz, 'day') GROUP BY instance_id),"
+               " a AS (SELECT instance_id, count(*) AS alerts FROM alert"
+               " WHERE instance_id = ANY ($1::int[]) AND first_at < $3::timestamptz"
+               " AND (state = 'engaged' OR coalesce(released_at, last_at) >= $2::timestamptz)"
+               " GROUP BY instance_id)"
+               " SELECT i.name, i.site, t.bytes, old.bytes, t.hosts, t.flows, t.dropped, t.seconds,"
+               " coalesce(a.alerts, 0), t.bytes IS NOT NULL, (SELECT count(*) FROM old)"
+               " FROM instance i LEFT JOIN t ON t.instance_id = i.id"
+               " LEFT JOIN old ON old.instance_id = i.id"
+               " LEFT JOIN a ON a.instance_id = i.id WHERE i.id = ANY ($1::int[])"
+               " ORDER BY t.bytes DESC NULLS LAST, i.name LIMIT 40";
 
 static void cell(struct build *build, const struct pg_rows *rows, unsigned i, unsigned column,
                  enum figure_unit unit, const char *key)

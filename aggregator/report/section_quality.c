@@ -12,27 +12,27 @@
 
 /* $4 to $6: where Fair, Good and Excellent begin. Percentiles are over flows, never over other
  * percentiles. */
-#define FIGURES_SQL                                                                                \
-    " count(*) AS judged, count(*) FILTER (WHERE score < $4::int),"                                \
-    " count(*) FILTER (WHERE score >= $4::int AND score < $5::int),"                               \
-    " count(*) FILTER (WHERE score >= $5::int AND score < $6::int),"                               \
-    " count(*) FILTER (WHERE score >= $6::int),"                                                   \
-    " percentile_disc(0.25) WITHIN GROUP (ORDER BY score) AS p25,"                                 \
-    " percentile_disc(0.5) WITHIN GROUP (ORDER BY score) FROM f"
-static const char scores_sql[] =
-    "WITH f AS (SELECT instance_id, (array_agg(app ORDER BY last_at DESC))[1] AS app,"
-    " round(least(avg(score_c2s), avg(score_s2c)))::int AS score FROM flow"
-    " WHERE quality_class IS NOT NULL AND" IN_PERIOD_SQL(
-        "last_at") " GROUP BY instance_id, epoch, flow_id, client, server),"
-                   " app AS (SELECT app AS name," FIGURES_SQL
-                   " WHERE score IS NOT NULL GROUP BY app"
-                   " ORDER BY p25, judged DESC, name LIMIT 8),"
-                   " place AS (SELECT i.name," FIGURES_SQL
-                   " JOIN instance i ON i.id = f.instance_id"
-                   " WHERE score IS NOT NULL GROUP BY i.name ORDER BY p25, judged DESC, i.name LIMIT 8)"
-                   " SELECT 'all', ''," FIGURES_SQL
-                   " WHERE score IS NOT NULL UNION ALL SELECT 'app', * FROM app"
-                   " UNION ALL SELECT 'instance', * FROM place";
+static const char scores_sql[] = "WITH q AS MATERIALIZED (SELECT q.*, i.name AS place FROM" ROLLED_SQL(
+    "quality",
+    "day") " q JOIN instance i ON i.id = q.instance_id WHERE kind = 'app' AND score IS NOT NULL),"
+           " s AS (SELECT 'all' AS kind, '' AS name, score, sum(flows) AS n FROM q GROUP BY score"
+           " UNION ALL SELECT 'app', name, score, sum(flows) FROM q GROUP BY name, score"
+           " UNION ALL SELECT 'instance', place, score, sum(flows) FROM q GROUP BY place, score),"
+           " c AS (SELECT *, sum(n) OVER (PARTITION BY kind, name ORDER BY score) AS upto,"
+           " sum(n) OVER (PARTITION BY kind, name) AS total FROM s),"
+           " f AS (SELECT kind, name, sum(n) AS judged, sum(n) FILTER (WHERE score < $4::int) AS poor,"
+           " sum(n) FILTER (WHERE score >= $4::int AND score < $5::int) AS fair,"
+           " sum(n) FILTER (WHERE score >= $5::int AND score < $6::int) AS good,"
+           " sum(n) FILTER (WHERE score >= $6::int) AS excellent,"
+           " min(score) FILTER (WHERE upto >= 0.25 * total) AS p25,"
+           " min(score) FILTER (WHERE upto >= 0.5 * total) AS p50 FROM c GROUP BY kind, name),"
+           " placed AS (SELECT *, row_number() OVER (PARTITION BY kind ORDER BY p25, judged DESC, name)"
+           " AS place FROM f)"
+           " SELECT k.kind, coalesce(p.name, ''), coalesce(judged, 0), coalesce(poor, 0),"
+           " coalesce(fair, 0), coalesce(good, 0), coalesce(excellent, 0), p25, p50"
+           " FROM (VALUES ('all'), ('app'), ('instance')) k (kind)"
+           " LEFT JOIN placed p ON p.kind = k.kind AND place <= 8"
+           " WHERE k.kind = 'all' OR p.kind IS NOT NULL ORDER BY k.kind, p.place";
 enum { C_KIND, C_NAME, C_JUDGED, C_POOR, C_FAIR, C_GOOD, C_EXCELLENT, C_P25, C_P50 };
 
 /* TCP only. */

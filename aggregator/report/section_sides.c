@@ -5,24 +5,23 @@
  */
 #include "aggregator/report/build.h"
 
-static const char sql[] =
-    "WITH known AS (SELECT instance_id, host, bool_or(local) AS local FROM counter_host_top"
-    " WHERE" IN_PERIOD_SQL(
-        "start_at") " GROUP BY instance_id, host),"
-                    " pair AS (SELECT instance_id, client, server, sum(bytes_c2s) AS sent,"
-                    " sum(bytes_s2c) AS received, count(*) FILTER (WHERE final) AS ended FROM flow"
-                    " WHERE" IN_PERIOD_SQL(
-                        "last_at") " GROUP BY instance_id, client, server),"
-                                   " net AS (SELECT unnest('{10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,127.0.0.0/8,"
-                                   "::1/128,fe80::/10,fc00::/7}'::inet[]) AS net),"
-                                   " side AS (SELECT coalesce(c.local, EXISTS (SELECT FROM net WHERE client <<= net)) AS client,"
-                                   " coalesce(s.local, EXISTS (SELECT FROM net WHERE server <<= net)) AS server, sent, received,"
-                                   " ended FROM pair p"
-                                   " LEFT JOIN known c ON c.instance_id = p.instance_id AND c.host = p.client"
-                                   " LEFT JOIN known s ON s.instance_id = p.instance_id AND s.host = p.server)"
-                                   " SELECT client, server, sum(sent), sum(received), sum(ended),"
-                                   " sum(sum(sent) + sum(received)) OVER () FROM side GROUP BY client, server"
-                                   " ORDER BY sum(sent) + sum(received) DESC";
+static const char sql[] = "WITH known AS (SELECT instance_id, host, bool_or(local) AS local FROM" ROLLED_SQL(
+    "host",
+    "day") " GROUP BY instance_id, host),"
+           " pair AS (SELECT instance_id, client, server, sum(bytes_c2s) AS sent,"
+           " sum(bytes_s2c) AS received, count(*) FILTER (WHERE final) AS ended FROM flow"
+           " WHERE" IN_PERIOD_SQL(
+               "last_at") " GROUP BY instance_id, client, server),"
+                          " net AS (SELECT unnest('{10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,127.0.0.0/8,"
+                          "::1/128,fe80::/10,fc00::/7}'::inet[]) AS net),"
+                          " side AS (SELECT coalesce(c.local, EXISTS (SELECT FROM net WHERE client <<= net)) AS client,"
+                          " coalesce(s.local, EXISTS (SELECT FROM net WHERE server <<= net)) AS server, sent, received,"
+                          " ended FROM pair p"
+                          " LEFT JOIN known c ON c.instance_id = p.instance_id AND c.host = p.client"
+                          " LEFT JOIN known s ON s.instance_id = p.instance_id AND s.host = p.server)"
+                          " SELECT client, server, sum(sent), sum(received), sum(ended),"
+                          " sum(sum(sent) + sum(received)) OVER () FROM side GROUP BY client, server"
+                          " ORDER BY sum(sent) + sum(received) DESC";
 
 static void row(struct build *build, const struct pg_rows *rows, unsigned i)
 {

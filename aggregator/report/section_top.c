@@ -1,32 +1,34 @@
-/* The applications and the hosts that carried most, from counter_app and counter_host_top. */
+/* The applications and the hosts that carried most, from the roll-ups of counters. */
 #include "aggregator/report/build.h"
 
 /* The former period beside the present one: rows that are in both, and new ones. */
+#define BEFORE_SQL(kind) " " kind "_in($1::int[], $4::timestamptz, $2::timestamptz, 'day')"
+
 static const char apps_sql[] =
     "WITH now AS (SELECT app, sum(bytes_in + bytes_out) AS bytes, sum(flows) AS flows"
-    " FROM counter_app WHERE" IN_PERIOD_SQL(
-        "start_at") " GROUP BY app),"
-                    " old AS (SELECT app, sum(bytes_in + bytes_out) AS bytes FROM counter_app"
-                    " WHERE instance_id = ANY ($1::int[]) AND start_at >= $4::timestamptz"
-                    " AND start_at < $2::timestamptz GROUP BY app)"
-                    " SELECT now.app, now.bytes, now.flows, old.bytes, sum(now.bytes) OVER (), count(*) OVER (),"
-                    " (SELECT count(*) FROM old) FROM now LEFT JOIN old USING (app)"
-                    " ORDER BY now.bytes DESC, now.app LIMIT 15";
+    " FROM" ROLLED_SQL(
+        "app",
+        "day") " GROUP BY app),"
+               " old AS (SELECT app, sum(bytes_in + bytes_out) AS bytes FROM" BEFORE_SQL(
+                   "app") " GROUP BY app)"
+                          " SELECT now.app, now.bytes, now.flows, old.bytes, sum(now.bytes) OVER (), count(*) OVER (),"
+                          " (SELECT count(*) FROM old) FROM now LEFT JOIN old USING (app)"
+                          " ORDER BY now.bytes DESC, now.app LIMIT 15";
 
 static const char hosts_sql[] =
     "WITH now AS (SELECT instance_id, host, vlan, bool_or(local) AS local,"
-    " sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out FROM counter_host_top WHERE" IN_PERIOD_SQL(
-        "start_at") " GROUP BY instance_id, host, vlan),"
-                    " old AS (SELECT instance_id, host, vlan, sum(bytes_in + bytes_out) AS bytes"
-                    " FROM counter_host_top WHERE instance_id = ANY ($1::int[])"
-                    " AND start_at >= $4::timestamptz AND start_at < $2::timestamptz"
-                    " GROUP BY instance_id, host, vlan)"
-                    " SELECT host(now.host), i.name, now.vlan, now.local, now.bytes_in,"
-                    " now.bytes_out, old.bytes, max(now.bytes_in + now.bytes_out) OVER (),"
-                    " (SELECT count(*) FROM old) FROM now"
-                    " LEFT JOIN old USING (instance_id, host, vlan)"
-                    " JOIN instance i ON i.id = now.instance_id"
-                    " ORDER BY now.bytes_in + now.bytes_out DESC, now.host LIMIT 15";
+    " sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out FROM" ROLLED_SQL(
+        "host",
+        "day") " GROUP BY instance_id, host, vlan),"
+               " old AS (SELECT instance_id, host, vlan, sum(bytes_in + bytes_out) AS bytes"
+               " FROM" BEFORE_SQL(
+                   "host") " GROUP BY instance_id, host, vlan)"
+                           " SELECT host(now.host), i.name, now.vlan, now.local, now.bytes_in,"
+                           " now.bytes_out, old.bytes, max(now.bytes_in + now.bytes_out) OVER (),"
+                           " (SELECT count(*) FROM old) FROM now"
+                           " LEFT JOIN old USING (instance_id, host, vlan)"
+                           " JOIN instance i ON i.id = now.instance_id"
+                           " ORDER BY now.bytes_in + now.bytes_out DESC, now.host LIMIT 15";
 
 /* $4: the begin of the period before. */
 static struct pg_rows *query_both(struct build *build, const char *sql, struct err *e)

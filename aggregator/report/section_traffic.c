@@ -1,4 +1,5 @@
-/* Traffic: how much crossed the taps of the scope, over time and in sum, from counter_total. */
+/* Traffic: how much crossed the taps of the scope, over time and in sum, from counters' roll-ups.
+ */
 #include "aggregator/report/build.h"
 
 #include <stdio.h>
@@ -8,14 +9,13 @@ enum { BITS = 8 };
 
 static const char sums_sql[] =
     "SELECT sum(bytes_in + bytes_out), sum(bytes_in), sum(bytes_out), sum(packets), sum(dropped),"
-    " count(*) FROM counter_total WHERE" IN_PERIOD_SQL("start_at");
+    " count(*) FROM" ROLLED_SQL("total", "day");
 
-/* $4: the step in milliseconds. Bits per second of a whole step. */
-static const char steps_sql[] =
-    "SELECT " STEP_SQL("start_at", "$4::bigint") " AS step,"
-                                                 " sum(bytes_in + bytes_out) * 8000.0 / $4::bigint"
-                                                 " FROM counter_total WHERE" IN_PERIOD_SQL(
-                                                     "start_at") " GROUP BY step ORDER BY step";
+/* $4: the step in milliseconds. Bits per second of a whole step. Steps may begin at any minute. */
+static const char steps_sql[] = "SELECT " STEP_SQL(
+    "at", "$4::bigint") " AS step,"
+                        " sum(bytes_in + bytes_out) * 8000.0 / $4::bigint FROM" ROLLED_SQL(
+                            "total", "minute") " GROUP BY step ORDER BY step";
 
 struct sums {
     double bytes, in, out, packets, dropped;

@@ -5,6 +5,7 @@
 #include "aggregator/store/rows_media.h"
 #include "aggregator/store/rows_prints.h"
 #include "aggregator/store/rows_quality.h"
+#include "common/clock.h"
 #include "common/tunnel.h"
 #include "common/wire/counters.h"
 #include "common/wire/flows.h"
@@ -25,7 +26,7 @@ static const char *const copy_sql[ROW_TABLES] = {
                   " server_asn, server_as, " ROWS_PRINTS_SQL ", " ROWS_MEDIA_SQL ")"
                   " FROM STDIN (FORMAT binary)",
     [ROWS_TOTAL] = "COPY counter_total (instance_id, epoch, seq, start_at, seconds, bytes_in,"
-                   " bytes_out, packets, dropped, flows, hosts) FROM STDIN (FORMAT binary)",
+                   " bytes_out, packets, dropped, flows, hosts, late) FROM STDIN (FORMAT binary)",
     [ROWS_INTERFACE] = "COPY counter_interface (instance_id, epoch, seq, start_at, seconds, name,"
                        " bytes_in, bytes_out, packets, dropped, flows)"
                        " FROM STDIN (FORMAT binary)",
@@ -40,15 +41,18 @@ static const char *const copy_sql[ROW_TABLES] = {
     [ROWS_DEVICE] = target_device_copy_sql,
     [ROWS_DEVICE_INTERFACE] = target_interface_copy_sql,
     [ROWS_PROBE] = target_probe_copy_sql,
+    [ROWS_DIRTY] = "COPY rollup_dirty (instance_id, facts, at) FROM STDIN (FORMAT binary)",
 };
 
 enum {
     FLOW_COLUMNS = 49 + ROWS_QUALITY_COLUMNS + ROWS_PRINTS_COLUMNS + ROWS_MEDIA_COLUMNS,
-    TOTAL_COLUMNS = 11,
+    TOTAL_COLUMNS = 12,
     INTERFACE_COLUMNS = 11,
     APP_COLUMNS = 10,
     HOST_COLUMNS = 12,
     EVENT_COLUMNS = 20,
+    DIRTY_COLUMNS = 3,
+    LATE_S = 60, /* older than this when sent: it waited in a spool */
 };
 
 /* Begins a row with the three columns that say which record it is. */
@@ -61,6 +65,25 @@ static struct copy *begin_row(struct rows *rows, enum row_table table, uint64_t 
     copy_i64(c, rows->epoch);
     copy_i64(c, seq);
     return c;
+}
+
+/*
+ * Notes that roll-ups of this time must be made anew. Records come in order of time, nearly: each
+ * minute is noted once a batch, or a few times.
+ */
+static void note_dirty(struct rows *rows, const char *facts, uint64_t at_ns)
+{
+    static const uint64_t minute_ns = UINT64_C(60) * NS_PER_S;
+    uint64_t at = at_ns - at_ns % minute_ns;
+    if (at == rows->dirty_ns) {
+        return;
+    }
+    rows->dirty_ns = at;
+    struct copy *c = &rows->tables->copies[ROWS_DIRTY];
+    copy_row(c, DIRTY_COLUMNS);
+    copy_i32(c, rows->instance_id);
+    copy_text(c, facts);
+    copy_time(c, at);
 }
 
 static void flow_identity(struct copy *c, const struct flow_record *r)
@@ -136,6 +159,7 @@ static int add_flow(struct rows *rows, const struct batch_record *record, struct
     if (flow_record_unpack(record->bytes, record->len, &r, e) != 0) {
         return -1;
     }
+    note_dirty(rows, "flow", r.last_ns);
     struct copy *c = begin_row(rows, ROWS_FLOW, record->seq, FLOW_COLUMNS);
     flow_identity(c, &r);
     flow_measures(c, &r);
@@ -177,6 +201,7 @@ static void add_total(struct rows *rows, uint64_t seq, const struct counter_reco
     copy_i64(c, r->dropped);
     copy_i32(c, (int32_t)r->flows);
     copy_i32(c, (int32_t)r->hosts);
+    copy_bool(c, rows->sent_ns > r->start_ns + (r->seconds + (uint64_t)LATE_S) * NS_PER_S);
 }
 
 static void add_interface(struct rows *rows, uint64_t seq, const struct counter_record *r)
@@ -215,6 +240,7 @@ static int add_counter(struct rows *rows, const struct batch_record *record, str
     if (counter_record_unpack(record->bytes, record->len, &r, e) != 0) {
         return -1;
     }
+    note_dirty(rows, "counter", r.start_ns);
     switch ((enum counter_kind)r.kind) {
     case COUNTER_TOTAL: add_total(rows, record->seq, &r); return 0;
     case COUNTER_INTERFACE: add_interface(rows, record->seq, &r); return 0;
@@ -325,7 +351,12 @@ static int rows_alloc(struct rows *rows, const struct batch *batch, struct err *
 int rows_open(struct rows *rows, struct row_tables *tables, int32_t instance_id,
               const struct batch *batch, struct err *e)
 {
-    *rows = (struct rows){.instance_id = instance_id, .epoch = batch->env.epoch, .tables = tables};
+    *rows = (struct rows){
+        .instance_id = instance_id,
+        .epoch = batch->env.epoch,
+        .tables = tables,
+        .sent_ns = batch->env.wall_ns,
+    };
     if (rows_alloc(rows, batch, e) != 0) {
         return -1;
     }

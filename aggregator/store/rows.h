@@ -24,6 +24,7 @@ enum row_table {
     ROWS_DEVICE,
     ROWS_DEVICE_INTERFACE,
     ROWS_PROBE,
+    ROWS_DIRTY, /* which times the roll-ups must be made anew of */
     ROW_TABLES,
 };
 
@@ -56,7 +57,9 @@ struct rows {
     struct targets targets; /* rows of state of devices and probes */
     struct bad_record *bad;
     unsigned bad_count;
-    unsigned stored; /* records that became rows */
+    unsigned stored;   /* records that became rows */
+    uint64_t sent_ns;  /* sender's clock when it sent the batch */
+    uint64_t dirty_ns; /* the last time noted for roll-ups; 0: none */
 };
 
 /* Unpacks every record of the batch that is no gap. -1 only when memory is short. */

@@ -7,6 +7,7 @@
  *   hello EPOCH                    with that epoch for all streams
  *   beat REASONS BPS               a heartbeat; REASONS are bits of enum agent_reason
  *   bye                            signed
+ *   age SECONDS                    records that follow are of so long ago
  *   flows EPOCH FIRST COUNT        a batch of flow records
  *   counters EPOCH FIRST           one record of each kind of counter
  *   alert EPOCH FIRST ACTION KEY   one host alert: event, engage or release
@@ -45,6 +46,7 @@ struct sim {
     struct nkey key;
     struct bus *bus;
     uint64_t beats;
+    uint64_t age_s; /* of records to be sent */
     uint8_t body[BODY_SIZE];
 };
 
@@ -216,6 +218,11 @@ static void put_record(struct writer *w, const void *bytes, size_t len)
     writer_bytes(w, bytes, len);
 }
 
+static uint64_t then_ns(const struct sim *s)
+{
+    return clock_wall_ns() - s->age_s * NS_PER_S;
+}
+
 static void do_flows(struct sim *s, uint64_t epoch, uint64_t first, unsigned count)
 {
     struct writer w = writer_of(s->body, sizeof s->body);
@@ -231,7 +238,7 @@ static void do_flows(struct sim *s, uint64_t epoch, uint64_t first, unsigned cou
                                 .category = "Web",
                                 .host = "www.example.org",
                                 .info = "GET /"};
-        r.first_ns = r.last_ns = clock_wall_ns();
+        r.first_ns = r.last_ns = then_ns(s);
         r.key.family = ADDR_IPV4;
         r.key.protocol = 6;
         r.key.client_port = 40000;
@@ -267,8 +274,9 @@ static void do_counters(struct sim *s, uint64_t epoch, uint64_t first)
     struct writer w = writer_of(s->body, sizeof s->body);
     for (uint8_t kind = COUNTER_INTERFACE; kind <= COUNTER_TOTAL; kind++) {
         uint8_t packed[COUNTER_PACKED_MAX];
-        struct counter_record r = {.kind = kind, .seconds = COUNTER_INTERVAL_S, .bytes_in = 1000};
-        r.start_ns = clock_wall_ns() / (10ull * NS_PER_S) * (10ull * NS_PER_S);
+        struct counter_record r = {
+            .kind = kind, .seconds = COUNTER_INTERVAL_S, .bytes_in = 1000 + first};
+        r.start_ns = then_ns(s) / (10ull * NS_PER_S) * (10ull * NS_PER_S);
         if (kind == COUNTER_HOST) {
             r.family = (uint8_t)addr_parse("2001:db8::1", &r.addr);
             r.local = 1;
@@ -288,7 +296,7 @@ static void do_alert(struct sim *s, uint64_t epoch, uint64_t first, const char *
     a.action = strcmp(action, "event") == 0    ? ALERT_EVENT
                : strcmp(action, "engage") == 0 ? ALERT_ENGAGE
                                                : ALERT_RELEASE;
-    a.at_ns = a.since_ns = clock_wall_ns();
+    a.at_ns = a.since_ns = then_ns(s);
     (void)snprintf(a.entity_id, sizeof a.entity_id, "192.0.2.9");
     (void)snprintf(a.key, sizeof a.key, "%s", key);
     struct writer w = writer_of(s->body, sizeof s->body);
@@ -357,6 +365,8 @@ static void do_line(struct sim *s, const char *line)
         do_beat(s, (unsigned)a, b);
     } else if (strcmp(word, "bye") == 0) {
         do_bye(s);
+    } else if (strcmp(word, "age") == 0) {
+        s->age_s = a;
     } else if (strcmp(word, "flows") == 0) {
         do_flows(s, a, b, c);
     } else if (strcmp(word, "counters") == 0) {
