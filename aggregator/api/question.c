@@ -152,8 +152,8 @@ static const char *text_of(const json_t *row, const char *member)
  */
 static void complete_alert(json_t *row, const struct instance_view *view)
 {
-    static const char *const missing[] = {"released_ms", "client", "server",
-                                          "protocol",    "app",    "host"};
+    static const char *const missing[] = {"released_ms", "arrived_ms", "client", "server",
+                                          "protocol",    "app",        "host"};
     json_t *id = json_sprintf("%s/%s/%s/%s", view->name, text_of(row, "name"),
                               text_of(row, "entity_id"), text_of(row, "key"));
     (void)json_object_set_new(row, "id", id); /* short of memory: without */

@@ -38,7 +38,8 @@ const char alert_row_sql[] =
                          " " ENDPOINT_SQL(
                              "a.server",
                              "a.server_port") ","
-                                              " a.protocol, a.app, a.host, a.detail, (extract(epoch FROM a.last_at) * 1000000)::bigint"
+                                              " a.protocol, a.app, a.host, a.detail, (extract(epoch FROM a.last_at) * 1000000)::bigint,"
+                                              " coalesce((extract(epoch FROM a.arrived_at) * 1000)::bigint, 0)"
                                               " FROM alert a LEFT JOIN instance i ON i.id = a.instance_id";
 
 static enum alert_state state_by_name(const char *name)
@@ -66,6 +67,7 @@ void alert_row_read(const struct pg_rows *rows, unsigned row, struct alert_view 
         .last_ms = (uint64_t)pg_i64(rows, row, 10),
         .released_ms = (uint64_t)pg_i64(rows, row, 11),
         .count = (uint64_t)pg_i64(rows, row, 12),
+        .arrived_ms = (uint64_t)pg_i64(rows, row, 20),
     };
     COPY(view->instance, 5);
     COPY(view->site, 6);

@@ -239,13 +239,14 @@ static json_t *alert_life(const struct alert_view *v)
 {
     char id[24];
     (void)snprintf(id, sizeof id, "%lld", (long long)v->id); /* 20 signs at most */
-    return json_pack(
-        "{s:s, s:i, s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "id", id, "score", (int)v->score,
-        "instance", shape_text_or_null(v->instance), "site", shape_text_or_null(v->site), "entity",
-        alert_entity_name((enum alert_entity)v->entity), "entity_id", fields_string(v->entity_id),
-        "state", alert_state_name(v->state), "first_ms", shape_number(v->first_ms), "last_ms",
-        shape_number(v->last_ms), "released_ms", number_if(v->released_ms != 0, v->released_ms),
-        "count", shape_number(v->count));
+    return json_pack("{s:s, s:i, s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "id", id,
+                     "score", (int)v->score, "instance", shape_text_or_null(v->instance), "site",
+                     shape_text_or_null(v->site), "entity",
+                     alert_entity_name((enum alert_entity)v->entity), "entity_id",
+                     fields_string(v->entity_id), "state", alert_state_name(v->state), "first_ms",
+                     shape_number(v->first_ms), "last_ms", shape_number(v->last_ms), "released_ms",
+                     number_if(v->released_ms != 0, v->released_ms), "arrived_ms",
+                     number_if(v->arrived_ms != 0, v->arrived_ms), "count", shape_number(v->count));
 }
 
 static json_t *alert_evidence(const struct alert_view *v)

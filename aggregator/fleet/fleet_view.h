@@ -120,6 +120,7 @@ struct alert_view {
     char key[ALERT_KEY_SIZE];
     uint64_t first_ms, last_ms;
     uint64_t released_ms; /* 0 while engaged, and for events */
+    uint64_t arrived_ms;  /* of one that came late; else 0 */
     uint64_t count;
     char client[ADDR_TEXT_SIZE + 8]; /* "address:port" forms; "" when none */
     char server[ADDR_TEXT_SIZE + 8];

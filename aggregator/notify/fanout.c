@@ -192,8 +192,13 @@ static void read_notice(const struct pg_rows *r, unsigned i, struct notice *n)
         .app = pg_text(r, i, 16),
         .host = pg_text(r, i, 17),
         .detail = pg_text(r, i, 18),
+        .arrived_ms = pg_i64(r, i, 19),
     };
 }
+
+/* What goes into one message: news, or what came late of one instance. */
+#define GROUP_SQL(late, instance)                                                                  \
+    "o.late = " late "::boolean AND (NOT o.late OR a.instance_id = " instance "::int)"
 
 static const char notices_sql[] =
     "SELECT o.id, a.id, o.change = 'ended', a.kind, a.score, coalesce(i.name, ''),"
@@ -201,15 +206,19 @@ static const char notices_sql[] =
     " (extract(epoch FROM a.first_at) * 1000)::bigint,"
     " (extract(epoch FROM a.last_at) * 1000)::bigint,"
     " coalesce((extract(epoch FROM a.released_at) * 1000)::bigint, 0), a.count,"
-    " coalesce(host(a.client), ''), coalesce(host(a.server), ''), a.app, a.host, a.detail"
+    " coalesce(host(a.client), ''), coalesce(host(a.server), ''), a.app, a.host, a.detail,"
+    " coalesce((extract(epoch FROM a.arrived_at) * 1000)::bigint, 0)"
     " FROM notify_item n JOIN notify_outbox o ON o.id = n.outbox_id"
     " JOIN alert a ON a.id = o.alert_id LEFT JOIN instance i ON i.id = a.instance_id"
-    " WHERE n.recipient_id = $1::bigint AND n.delivery_id IS NULL ORDER BY o.id LIMIT $2::bigint";
+    " WHERE n.recipient_id = $1::bigint AND n.delivery_id IS NULL AND " GROUP_SQL(
+        "$3", "$4") " ORDER BY o.id LIMIT $2::bigint";
 
 /* A message being made. */
 struct making {
     int64_t recipient;
     bool mail;
+    bool late;        /* a digest of this instance: */
+    int64_t instance; /* its id */
     const char *console_url;
     struct notice *notices;
     unsigned count;
@@ -235,13 +244,17 @@ static int finish_delivery(struct pg *pg, const struct making *m, int64_t id, co
 {
     static const char sql[] =
         "WITH d AS (UPDATE delivery SET body = $3 WHERE id = $2::bigint)"
-        " UPDATE notify_item SET delivery_id = $2::bigint WHERE recipient_id = $1::bigint"
-        " AND delivery_id IS NULL AND outbox_id <= $4::bigint";
+        " UPDATE notify_item n SET delivery_id = $2::bigint FROM notify_outbox o"
+        " LEFT JOIN alert a ON a.id = o.alert_id WHERE o.id = n.outbox_id"
+        " AND n.recipient_id = $1::bigint AND n.delivery_id IS NULL AND o.id <= $4::bigint"
+        " AND (a.id IS NULL OR " GROUP_SQL("$5", "$6") ")";
     struct pg_args args = {0};
     pg_add_i64(&args, m->recipient);
     pg_add_i64(&args, id);
     pg_add_text(&args, body);
     pg_add_i64(&args, m->last_outbox);
+    pg_add_bool(&args, m->late);
+    pg_add_i64(&args, m->instance);
     return pg_run(pg, sql, &args, e);
 }
 
@@ -249,7 +262,7 @@ static int store_message(struct pg *pg, const struct making *m, struct err *e)
 {
     char subject[MESSAGE_SUBJECT_SIZE];
     struct message message = {
-        .console_url = m->console_url, .notices = m->notices, .count = m->count};
+        .console_url = m->console_url, .notices = m->notices, .count = m->count, .late = m->late};
     message_subject(&message, subject);
     struct pg_rows *rows = insert_delivery(pg, m, subject, e);
     if (rows == NULL) {
@@ -295,7 +308,9 @@ static int make_message(struct pg *pg, struct making *m, struct err *e)
 {
     struct pg_args args = {0};
     pg_add_i64(&args, m->recipient);
-    pg_add_i64(&args, m->mail ? MAIL_ALERTS_MAX : HOOK_ALERTS_MAX);
+    pg_add_i64(&args, m->mail || m->late ? MAIL_ALERTS_MAX : HOOK_ALERTS_MAX);
+    pg_add_bool(&args, m->late);
+    pg_add_i64(&args, m->instance);
     struct pg_rows *rows = pg_query(pg, notices_sql, &args, e);
     int result = rows != NULL ? collect(m, rows, e) : -1;
     if (result == 0) {
@@ -322,11 +337,18 @@ static int in_transaction(struct pg *pg, struct making *m, struct err *e)
 
 int fanout_messages(struct pg *pg, unsigned *made, struct err *e)
 {
-    /* An e-mail a minute and a call every two seconds, at most; none while the last one fails. */
+    /* An e-mail a minute and a call every two seconds, at most; none while the last one fails.
+     * What came late waits until its instance has told no more for a while: one message holds it.
+     */
     static const char sql[] =
-        "SELECT r.id, r.type = 'email', coalesce((SELECT console_url FROM mail_server), '')"
-        " FROM recipient r WHERE r.enabled AND EXISTS (SELECT FROM notify_item n"
-        " WHERE n.recipient_id = r.id AND n.delivery_id IS NULL)"
+        "SELECT r.id, r.type = 'email', coalesce((SELECT console_url FROM mail_server), ''),"
+        " g.late, coalesce(g.instance_id, 0) FROM recipient r, LATERAL (SELECT o.late,"
+        " CASE WHEN o.late THEN a.instance_id END AS instance_id, max(o.at) AS last, min(o.at) AS first"
+        " FROM notify_item n JOIN notify_outbox o ON o.id = n.outbox_id"
+        " LEFT JOIN alert a ON a.id = o.alert_id"
+        " WHERE n.recipient_id = r.id AND n.delivery_id IS NULL GROUP BY 1, 2) g"
+        " WHERE r.enabled AND (NOT g.late OR g.last < now() - interval '15 s'"
+        " OR g.first < now() - interval '5 min')"
         " AND NOT EXISTS (SELECT FROM delivery d WHERE d.recipient_id = r.id AND NOT d.test"
         " AND (d.state = 'waiting' OR d.created_at > now()"
         " - CASE r.type WHEN 'email' THEN interval '60 s' ELSE interval '2 s' END))";
@@ -338,6 +360,8 @@ int fanout_messages(struct pg *pg, unsigned *made, struct err *e)
             .recipient = pg_i64(rows, i, 0),
             .mail = pg_bool(rows, i, 1),
             .console_url = pg_text(rows, i, 2),
+            .late = pg_bool(rows, i, 3),
+            .instance = pg_i64(rows, i, 4),
         };
         result = in_transaction(pg, &m, e);
         *made += result == 0;

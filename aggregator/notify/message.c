@@ -78,11 +78,41 @@ static void severities_text(const struct message *m, char *buf, size_t size)
     }
 }
 
+static char *utc_text(int64_t ms, char buf[TIME_SIZE])
+{
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm tm;
+    if (gmtime_r(&seconds, &tm) == NULL || strftime(buf, TIME_SIZE, "%F %T UTC", &tm) == 0) {
+        buf[0] = '\0';
+    }
+    return buf;
+}
+
+/* "12 alerts of pisa-1 that came late, FROM to TO UTC". */
+static void late_text(const struct message *m, char *buf, size_t size)
+{
+    char from[TIME_SIZE];
+    char to[TIME_SIZE];
+    int64_t first = m->notices[0].first_ms;
+    int64_t last = m->notices[0].last_ms;
+    for (unsigned i = 1; i < m->count; i++) {
+        first = m->notices[i].first_ms < first ? m->notices[i].first_ms : first;
+        last = m->notices[i].last_ms > last ? m->notices[i].last_ms : last;
+    }
+    (void)snprintf(buf, size, "%u alert%s of %s that came late, %s to %s", m->count,
+                   m->count == 1 ? "" : "s", place_of(&m->notices[0]), utc_text(first, from),
+                   utc_text(last, to)); /* cut is fine: for a person */
+}
+
 void message_subject(const struct message *m, char subject[MESSAGE_SUBJECT_SIZE])
 {
     char severities[120];
     if (m->count == 0) {
         (void)snprintf(subject, MESSAGE_SUBJECT_SIZE, "Picket: Test message");
+    } else if (m->late) {
+        char late[160];
+        late_text(m, late, sizeof late);
+        (void)snprintf(subject, MESSAGE_SUBJECT_SIZE, "Picket: %s", late);
     } else if (m->count == 1) {
         const struct notice *n = &m->notices[0];
         (void)snprintf(subject, MESSAGE_SUBJECT_SIZE, "Picket: %s: %s, %s",
@@ -93,16 +123,6 @@ void message_subject(const struct message *m, char subject[MESSAGE_SUBJECT_SIZE]
         (void)snprintf(subject, MESSAGE_SUBJECT_SIZE, "Picket: %u changes of alerts: %s", m->count,
                        severities);
     }
-}
-
-static char *utc_text(int64_t ms, char buf[TIME_SIZE])
-{
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm tm;
-    if (gmtime_r(&seconds, &tm) == NULL || strftime(buf, TIME_SIZE, "%F %T UTC", &tm) == 0) {
-        buf[0] = '\0';
-    }
-    return buf;
 }
 
 static void write_line(FILE *file, const char *label, const char *value)
@@ -126,6 +146,9 @@ static void write_notice(FILE *file, const struct message *m, const struct notic
     write_line(file, "application", n->app);
     write_line(file, "host", n->host);
     write_line(file, "since", utc_text(n->first_ms, time));
+    if (n->arrived_ms != 0) {
+        write_line(file, "arrived", utc_text(n->arrived_ms, time));
+    }
     if (n->ended) {
         write_line(file, "until", utc_text(n->released_ms, time));
     } else {
@@ -145,7 +168,14 @@ char *message_text(const struct message *m)
     if (!text_open(&text)) {
         return NULL;
     }
-    if (m->count == 0) {
+    if (m->late) {
+        char late[160];
+        late_text(m, late, sizeof late);
+        (void)fprintf(text.file,
+                      "%s.\n\nThe instance was away when they happened; it has told them since."
+                      " This is the one message about them.\n\n",
+                      late);
+    } else if (m->count == 0) {
         (void)fputs("This is a test. Whoever reads this will be told of alerts.\n\n", text.file);
     } else if (m->count > 1) {
         severities_text(m, severities, sizeof severities);
@@ -175,9 +205,10 @@ static json_t *notice_json(const struct message *m, const struct notice *n)
                   "score", n->score, "mitre", mitre, "instance", n->instance, "site", n->site,
                   "entity", "type", n->entity, "id", n->entity_id, "key", n->key);
     json_t *more = json_pack(
-        "{s:I, s:I, s:o, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "first_ms",
+        "{s:I, s:I, s:o, s:o, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "first_ms",
         (json_int_t)n->first_ms, "last_ms", (json_int_t)n->last_ms, "released_ms",
-        n->released_ms != 0 ? json_integer(n->released_ms) : json_null(), "count",
+        n->released_ms != 0 ? json_integer(n->released_ms) : json_null(), "arrived_ms",
+        n->arrived_ms != 0 ? json_integer(n->arrived_ms) : json_null(), "count",
         (json_int_t)n->count, "client", n->client, "server", n->server, "app", n->app, "host",
         n->host, "detail", n->detail, "meaning", n->kind->meaning, "remedy", n->kind->remedy);
     if (o == NULL || more == NULL || json_object_update(o, more) != 0) {
@@ -199,8 +230,9 @@ char *message_json(const struct message *m)
     for (unsigned i = 0; i < m->count; i++) {
         failed |= json_array_append_new(alerts, notice_json(m, &m->notices[i]));
     }
-    json_t *body = json_pack("{s:i, s:s, s:b, s:I, s:o}", "v", 1, "delivery", m->key, "test",
-                             m->count == 0, "made_ms", (json_int_t)m->made_ms, "alerts", alerts);
+    json_t *body = json_pack("{s:i, s:s, s:b, s:b, s:I, s:o}", "v", 1, "delivery", m->key, "test",
+                             m->count == 0, "late", m->late, "made_ms", (json_int_t)m->made_ms,
+                             "alerts", alerts);
     char *text = body != NULL && failed == 0 ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);
     return text;

@@ -19,6 +19,7 @@ struct notice {
     const char *entity;          /* "host", "agent"… */
     const char *entity_id, *key;
     int64_t first_ms, last_ms, released_ms; /* UTC; released 0: not yet */
+    int64_t arrived_ms;                     /* of one that came late; else 0 */
     int64_t count;
     const char *client, *server, *app, *host, *detail;
 };
@@ -29,11 +30,13 @@ struct message {
     const char *console_url; /* "" when not known */
     const struct notice *notices;
     unsigned count; /* 0: a test message */
+    bool late;      /* a digest of what one instance could not tell in time */
 };
 
 enum { MESSAGE_SUBJECT_SIZE = 256 };
 
-/* "Picket: Critical: Instance unreachable, pisa-1"; of many, how many of each severity. */
+/* "Picket: Critical: Instance unreachable, pisa-1"; of many, how many of each severity;
+ * of late ones "Picket: 12 alerts of pisa-1 that came late, 2026-05-01 08:00 to 09:10 UTC". */
 void message_subject(const struct message *message, char subject[MESSAGE_SUBJECT_SIZE]);
 /* The text of the e-mail, malloc'ed; NULL when memory is short. */
 char *message_text(const struct message *message);

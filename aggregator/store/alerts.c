@@ -6,19 +6,20 @@
 
 /* $1 instance, $2 kind, $3 entity, $4 entity_id, $5 key, $6 state, $7 score, $8 since, $9 at,
  * $10 epoch, $11 seq, $12 flow_id, $13-$16 client, server and ports, $17 protocol, $18 app,
- * $19 host, $20 detail. */
+ * $19 host, $20 detail, $21 late. */
 #define ALERT_COLUMNS                                                                              \
     "instance_id, kind, entity, entity_id, key, state, score, first_at, last_at, epoch, seq,"      \
-    " flow_id, client, server, client_port, server_port, protocol, app, host, detail"
+    " flow_id, client, server, client_port, server_port, protocol, app, host, detail, arrived_at"
 #define ALERT_VALUES                                                                               \
     "$1::int, $2::smallint, $3::smallint, $4, $5, $6, $7::smallint, $8::timestamptz,"              \
     " $9::timestamptz, $10::bigint, $11::bigint, $12::bigint, $13::inet, $14::inet, $15::int,"     \
-    " $16::int, $17, $18, $19, $20"
+    " $16::int, $17, $18, $19, $20, CASE WHEN $21::boolean THEN now() END"
 #define ALERT_ROW                                                                                  \
     "SELECT a.id, coalesce(i.name, ''), coalesce(i.site, ''), a.state,"                            \
     " (extract(epoch FROM a.first_at) * 1000)::bigint,"                                            \
     " (extract(epoch FROM a.last_at) * 1000)::bigint,"                                             \
-    " coalesce((extract(epoch FROM a.released_at) * 1000)::bigint, 0), a.count, a.score"           \
+    " coalesce((extract(epoch FROM a.released_at) * 1000)::bigint, 0), a.count, a.score,"          \
+    " coalesce((extract(epoch FROM a.arrived_at) * 1000)::bigint, 0)"                              \
     " FROM row a LEFT JOIN instance i ON i.id = a.instance_id"
 
 /*
@@ -26,13 +27,14 @@
  * once an hour, an end when its beginning was told. Without recipients there is nobody to tell.
  */
 #define BEGAN_SQL                                                                                  \
-    ", told AS (INSERT INTO notify_outbox (alert_id, change, bucket) SELECT id, 'began',"          \
-    " CASE state WHEN 'event' THEN floor(extract(epoch FROM last_at) / 3600)::bigint ELSE 0 END"   \
-    " FROM row WHERE (state = 'event' OR count = 1)"                                               \
+    ", told AS (INSERT INTO notify_outbox (alert_id, change, bucket, late) SELECT id, 'began',"    \
+    " CASE state WHEN 'event' THEN floor(extract(epoch FROM last_at) / 3600)::bigint ELSE 0 END,"  \
+    " $21::boolean FROM row WHERE (state = 'event' OR count = 1)"                                  \
     " AND EXISTS (SELECT FROM recipient WHERE enabled)"                                            \
     " ON CONFLICT DO NOTHING RETURNING pg_notify('notify', '')) "
-#define ENDED_SQL                                                                                  \
-    ", told AS (INSERT INTO notify_outbox (alert_id, change, bucket) SELECT id, 'ended', 0"        \
+#define ENDED_SQL(late)                                                                            \
+    ", told AS (INSERT INTO notify_outbox (alert_id, change, bucket, late)"                        \
+    " SELECT id, 'ended', 0, " late                                                                \
     " FROM row WHERE EXISTS (SELECT FROM notify_outbox o WHERE o.alert_id = row.id)"               \
     " ON CONFLICT DO NOTHING RETURNING pg_notify('notify', '')) "
 
@@ -41,7 +43,8 @@ static const char begin_sql[] =
     " ON CONFLICT (coalesce(instance_id, 0), kind, entity, entity_id, key, state)"
     " WHERE state IN ('engaged', 'event')"
     " DO UPDATE SET last_at = greatest(alert.last_at, excluded.last_at),"
-    " count = alert.count + 1, score = excluded.score, detail = excluded.detail"
+    " count = alert.count + 1, score = excluded.score, detail = excluded.detail,"
+    " arrived_at = excluded.arrived_at"
     " RETURNING *)" BEGAN_SQL ALERT_ROW;
 
 static const char end_sql[] =
@@ -49,7 +52,7 @@ static const char end_sql[] =
     " last_at = greatest(last_at, $5::timestamptz)"
     " WHERE coalesce(instance_id, 0) = coalesce($6::int, 0) AND kind = $1::smallint"
     " AND entity = $2::smallint AND entity_id = $3 AND key = $4 AND state = 'engaged'"
-    " RETURNING *)" ENDED_SQL ALERT_ROW;
+    " RETURNING *)" ENDED_SQL("$7::boolean") ALERT_ROW;
 
 static const char ended_sql[] =
     "WITH row AS (INSERT INTO alert (" ALERT_COLUMNS ", released_at) VALUES (" ALERT_VALUES
@@ -108,6 +111,7 @@ static struct pg_rows *run_insert(struct pg *pg, const char *sql, const char *st
     pg_add_text(&args, a->app);
     pg_add_text(&args, a->host);
     pg_add_text(&args, a->detail);
+    pg_add_bool(&args, origin->late);
     return pg_query(pg, sql, &args, e);
 }
 
@@ -121,6 +125,7 @@ static struct pg_rows *run_end(struct pg *pg, const struct alert_origin *origin,
     pg_add_text(&args, a->key);
     pg_add_time(&args, a->at_ns);
     add_or_null(&args, origin->instance_id);
+    pg_add_bool(&args, origin->late);
     struct pg_rows *rows = pg_query(pg, end_sql, &args, e);
     if (rows != NULL && pg_rows_count(rows) == 0 && origin->epoch != 0) {
         pg_rows_free(rows);
@@ -179,6 +184,7 @@ static void fill_view(struct alert_view *view, const struct pg_rows *rows,
         .last_ms = (uint64_t)pg_i64(rows, 0, 5),
         .released_ms = (uint64_t)pg_i64(rows, 0, 6),
         .count = (uint64_t)pg_i64(rows, 0, 7),
+        .arrived_ms = (uint64_t)pg_i64(rows, 0, 9),
     };
     COPY_TEXT(view->instance, pg_text(rows, 0, 1));
     COPY_TEXT(view->site, pg_text(rows, 0, 2));
@@ -219,7 +225,8 @@ int alerts_keep(struct pg *pg, const struct keep_job *keep, bool *changed, struc
         "WITH row AS (UPDATE alert SET state = 'released', released_at = now(),"
         " last_at = greatest(last_at, now()) WHERE coalesce(instance_id, 0) = 0"
         " AND kind = $1::smallint AND state = 'engaged' AND epoch IS NULL"
-        " AND key <> ALL (string_to_array($2, E'\\n')) RETURNING *)" ENDED_SQL "SELECT id FROM row";
+        " AND key <> ALL (string_to_array($2, E'\\n')) RETURNING *)" ENDED_SQL(
+            "false") "SELECT id FROM row";
     char keys[KEEP_KEYS_MAX * ALERT_KEY_SIZE] = "";
     size_t len = 0;
     for (unsigned i = 0; i < keep->count && i < KEEP_KEYS_MAX; i++) {

@@ -13,6 +13,7 @@
 struct alert_origin {
     int32_t instance_id; /* 0: about the centre itself */
     uint64_t epoch, seq;
+    bool late; /* it happened so long before it came that it is no news: told in a digest */
 };
 
 /*

@@ -9,9 +9,13 @@
 #include "aggregator/store/cursor.h"
 #include "aggregator/store/quarantine.h"
 #include "aggregator/store/rows.h"
+#include "common/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* By the sender's clock, which says both times. */
+enum { LATE_ALERT_S = 15 * 60 };
 
 /* Of a batch among those of its group. */
 struct place {
@@ -155,13 +159,15 @@ static int apply_alerts(struct pg *pg, const struct rows *rows, struct commit *c
         return err_set(e, ERR_NOMEM, "no memory for %u alerts", rows->alert_count);
     }
     for (unsigned i = 0; i < rows->alert_count; i++) {
+        const struct wire_alert *alert = &rows->alerts[i].alert;
         struct alert_origin origin = {
             .instance_id = rows->instance_id,
             .epoch = rows->epoch,
             .seq = rows->alerts[i].seq,
+            .late = rows->sent_ns > alert->at_ns + (uint64_t)LATE_ALERT_S * NS_PER_S,
         };
         struct alert_view *view = &c->alerts[c->alert_count];
-        if (alerts_apply(pg, &origin, &rows->alerts[i].alert, view, e) != 0) {
+        if (alerts_apply(pg, &origin, alert, view, e) != 0) {
             return -1;
         }
         c->alert_count++;

@@ -15,7 +15,7 @@ export function makeInstance(patch: Partial<Instance> = {}): Instance {
 export function makeAlert(patch: Partial<Alert> = {}): Alert {
   return {
     id: "1", kind: 1, name: "k", title: "K", family: "f", severity: "error", score: 1, instance: "a",
-    site: "s", entity: "flow", entity_id: "1", state: "event", first_ms: 0, last_ms: 0, released_ms: null,
+    site: "s", entity: "flow", entity_id: "1", state: "event", first_ms: 0, last_ms: 0, released_ms: null, arrived_ms: null,
     count: 1, mitre: { technique: null, tactic: null }, client: null, server: null, protocol: null,
     app: null, host: null, detail: "", meaning: "", remedy: "", ...patch,
   };
