@@ -25,6 +25,7 @@ struct flight {
 
 struct lane {
     struct publish *p;
+    unsigned lane; /* of the spool */
     enum wire_stream stream;
     uint16_t schema;
     unsigned sync_ms; /* least time between two syncs */
@@ -45,9 +46,11 @@ struct lane {
     uint64_t rewound_to, rewound_ms;
 };
 
+enum { LANES = SPOOL_LANES_END - 1, LATE_WINDOW = WINDOW_BATCHES / 2 };
+
 struct publish {
     struct publish_options o;
-    struct lane lanes[STREAM_COUNT];
+    struct lane lanes[LANES];
     bool open;     /* welcomed */
     unsigned busy; /* timers and jobs that still refer to p */
     publish_closed_fn closed;
@@ -63,21 +66,31 @@ static uint64_t now_ms(const struct publish *p)
     return uv_now(p->o.loop);
 }
 
-static struct lane *lane_of(struct publish *p, unsigned stream)
+static bool is_late(const struct lane *l)
 {
-    for (size_t i = 0; i < STREAM_COUNT; i++) {
-        if ((unsigned)p->lanes[i].stream == stream) {
-            return &p->lanes[i];
+    return l->lane != (unsigned)l->stream;
+}
+
+/* What the centre says of a stream is about its late lane when the epoch is that one's. */
+static struct lane *lane_of(struct publish *p, unsigned stream, uint64_t epoch)
+{
+    struct lane *found = NULL;
+    for (size_t i = 0; i < LANES; i++) {
+        struct lane *l = &p->lanes[i];
+        if ((unsigned)l->stream == stream &&
+            (!is_late(l) || epoch == spool_place(p->o.spool, l->lane).epoch)) {
+            found = l;
         }
     }
-    return NULL;
+    return found;
 }
 
 /* ---- sending ---- */
 
 static size_t window_of(const struct lane *l)
 {
-    size_t window = l->credit < WINDOW_BATCHES ? l->credit : WINDOW_BATCHES;
+    size_t most = is_late(l) ? LATE_WINDOW : WINDOW_BATCHES;
+    size_t window = l->credit < most ? l->credit : most;
     return l->probing && window > 1 ? 1 : window;
 }
 
@@ -87,8 +100,9 @@ static int send_batch(struct lane *l, const struct stream_batch *b, struct err *
     char word[16], subject[SUBJECT_SIZE];
     struct envelope env = {
         .kind = (uint8_t)l->stream,
-        .flags = b->first <= l->sent_upto ? ENVELOPE_FLAG_REPLAYED : 0,
-        .epoch = spool_place(p->o.spool, l->stream).epoch,
+        .flags = (uint16_t)((b->first <= l->sent_upto ? ENVELOPE_FLAG_REPLAYED : 0) |
+                            (is_late(l) ? ENVELOPE_FLAG_LATE : 0)),
+        .epoch = spool_place(p->o.spool, l->lane).epoch,
         .first_seq = b->first,
         .wall_ns = clock_wall_ns(),
         .count = (uint16_t)b->count,
@@ -123,7 +137,7 @@ static void pump(struct lane *l)
     while (p->open && l->in_flight < window_of(l)) {
         struct err e = {0};
         struct stream_batch b = {.body = p->body, .size = sizeof p->body};
-        if (spool_read(p->o.spool, l->stream, l->next, BATCH_MAX_RECORDS, &b, &e) != 0) {
+        if (spool_read(p->o.spool, l->lane, l->next, BATCH_MAX_RECORDS, &b, &e) != 0) {
             log_error(&e, "cannot read the spool of %s", wire_stream_word(l->stream));
             return;
         }
@@ -191,7 +205,7 @@ static void on_synced(uv_work_t *work, int status)
 static void start_sync(struct lane *l)
 {
     struct publish *p = l->p;
-    if (l->syncing || p->closing || !spool_sync_begin(p->o.spool, l->stream, &l->job)) {
+    if (l->syncing || p->closing || !spool_sync_begin(p->o.spool, l->lane, &l->job)) {
         return;
     }
     l->work.data = l;
@@ -213,7 +227,7 @@ static void on_sync_due(uv_timer_t *timer)
 /* At once when the last sync is long ago, else when the stream's interval is over. */
 static void sync_soon(struct lane *l)
 {
-    struct spool_place place = spool_place(l->p->o.spool, l->stream);
+    struct spool_place place = spool_place(l->p->o.spool, l->lane);
     if (l->syncing || place.durable >= place.tail || uv_is_active((uv_handle_t *)&l->timer)) {
         return;
     }
@@ -228,18 +242,19 @@ static void sync_soon(struct lane *l)
 
 void publish_appended(struct publish *p, enum wire_stream stream)
 {
-    struct lane *l = lane_of(p, (unsigned)stream);
-    if (l != NULL) {
-        sync_soon(l);
+    for (size_t i = 0; i < LANES; i++) {
+        if (p->lanes[i].lane == (unsigned)stream) {
+            sync_soon(&p->lanes[i]);
+        }
     }
 }
 
 void publish_flush(struct publish *p)
 {
-    for (size_t i = 0; i < STREAM_COUNT; i++) {
+    for (size_t i = 0; i < LANES; i++) {
         struct lane *l = &p->lanes[i];
         struct spool_sync job;
-        if (spool_sync_begin(p->o.spool, l->stream, &job)) {
+        if (spool_sync_begin(p->o.spool, l->lane, &job)) {
             spool_sync_run(&job);
             spool_sync_end(p->o.spool, &job);
         }
@@ -250,33 +265,57 @@ void publish_flush(struct publish *p)
 
 /* ---- what the centre says ---- */
 
+static void begin_lane(struct lane *l, uint64_t next)
+{
+    l->next = next;
+    l->in_flight = 0;
+    l->credit = WINDOW_BATCHES;
+    l->probing = false;
+    l->rewound_to = 0;
+}
+
+/*
+ * The centre's cursor says where it stands. Of a late lane it says nothing: the lane begins with
+ * what was acknowledged last, and the answer tells whether the centre still has that.
+ */
+static void welcome_lane(struct lane *l, const struct welcome *w, uint64_t wall_s)
+{
+    struct publish *p = l->p;
+    if (is_late(l)) {
+        struct spool_place place = spool_place(p->o.spool, l->lane);
+        l->sent_upto = place.tail; /* by an earlier run, perhaps: any of it may be acknowledged */
+        begin_lane(l, place.acked > 0 ? place.acked : 1);
+        return;
+    }
+    uint64_t epoch = spool_place(p->o.spool, l->lane).epoch;
+    uint64_t next = spool_reconcile(p->o.spool, l->stream, w->cursors[l->stream].epoch,
+                                    w->cursors[l->stream].upto, wall_s);
+    bool aside = spool_set_aside(p->o.spool, l->stream, PUBLISH_ASIDE_RECORDS, wall_s);
+    next = aside ? 1 : next;
+    if (spool_place(p->o.spool, l->lane).epoch != epoch) {
+        l->sent_upto = 0;
+        sync_soon(l);
+    }
+    if (l->sent_upto < next - 1) {
+        l->sent_upto = next - 1; /* by an earlier run of ours */
+    }
+    begin_lane(l, next);
+}
+
+/* Alerts first, then what is new of the other streams, then what waited. */
 void publish_welcomed(struct publish *p, const struct welcome *w, uint64_t wall_s)
 {
     p->open = true;
-    for (size_t i = 0; i < STREAM_COUNT; i++) {
-        struct lane *l = &p->lanes[i];
-        uint64_t epoch = spool_place(p->o.spool, l->stream).epoch;
-        l->next = spool_reconcile(p->o.spool, l->stream, w->cursors[l->stream].epoch,
-                                  w->cursors[l->stream].upto, wall_s);
-        if (spool_place(p->o.spool, l->stream).epoch != epoch) {
-            l->sent_upto = 0;
-            sync_soon(l);
-        }
-        if (l->sent_upto < l->next - 1) {
-            l->sent_upto = l->next - 1; /* by an earlier run of ours */
-        }
-        l->in_flight = 0;
-        l->credit = WINDOW_BATCHES;
-        l->probing = false;
-        l->rewound_to = 0;
-        pump(l);
+    for (size_t i = 0; i < LANES; i++) {
+        welcome_lane(&p->lanes[i], w, wall_s);
+        pump(&p->lanes[i]);
     }
 }
 
 void publish_away(struct publish *p)
 {
     p->open = false;
-    for (size_t i = 0; i < STREAM_COUNT; i++) {
+    for (size_t i = 0; i < LANES; i++) {
         p->lanes[i].in_flight = 0;
     }
 }
@@ -294,12 +333,12 @@ static void land(struct lane *l, uint64_t upto)
 
 void publish_acked(struct publish *p, const struct ack *a)
 {
-    struct lane *l = lane_of(p, a->stream);
-    if (l == NULL || !p->open || a->epoch != spool_place(p->o.spool, l->stream).epoch ||
+    struct lane *l = lane_of(p, a->stream, a->epoch);
+    if (l == NULL || !p->open || a->epoch != spool_place(p->o.spool, l->lane).epoch ||
         a->upto > l->sent_upto) {
         return; /* of an earlier epoch, or for what was never sent */
     }
-    spool_ack(p->o.spool, l->stream, a->epoch, a->upto);
+    spool_ack(p->o.spool, l->lane, a->epoch, a->upto);
     land(l, a->upto);
     if (l->next <= a->upto) {
         l->next = a->upto + 1; /* it came although we had given it up */
@@ -312,11 +351,11 @@ void publish_acked(struct publish *p, const struct ack *a)
 
 bool publish_nacked(struct publish *p, const struct nack *n)
 {
-    struct lane *l = lane_of(p, n->stream);
+    struct lane *l = lane_of(p, n->stream, n->epoch);
     if (l == NULL || !p->open) {
         return true;
     }
-    struct spool_place place = spool_place(p->o.spool, l->stream);
+    struct spool_place place = spool_place(p->o.spool, l->lane);
     if (n->epoch < place.epoch) {
         return true; /* about what we have left behind */
     }
@@ -351,7 +390,7 @@ static void tick_lane(struct lane *l)
 
 void publish_tick(struct publish *p)
 {
-    for (size_t i = 0; p->open && i < STREAM_COUNT; i++) {
+    for (size_t i = 0; p->open && i < LANES; i++) {
         tick_lane(&p->lanes[i]);
     }
 }
@@ -360,13 +399,16 @@ void publish_tick(struct publish *p)
 
 struct publish *publish_new(const struct publish_options *options, struct err *e)
 {
-    static const struct lane kinds[STREAM_COUNT] = {
-        {.stream = STREAM_ALERT, .schema = ALERT_SCHEMA, .sync_ms = PUBLISH_ALERT_SYNC_MS},
-        {.stream = STREAM_COUNTER, .schema = COUNTER_SCHEMA, .sync_ms = PUBLISH_SYNC_MS},
-        {.stream = STREAM_FLOW, .schema = FLOW_SCHEMA, .sync_ms = PUBLISH_SYNC_MS},
-        {.stream = STREAM_ASSET, .schema = ASSET_SCHEMA, .sync_ms = PUBLISH_SYNC_MS},
-        {.stream = STREAM_SNMP, .schema = DEVICE_SCHEMA, .sync_ms = PUBLISH_SYNC_MS},
-        {.stream = STREAM_PROBE, .schema = PROBE_SCHEMA, .sync_ms = PUBLISH_SYNC_MS},
+    static const struct {
+        uint16_t schema;
+        unsigned sync_ms;
+    } kinds[STREAM_COUNT + 1] = {
+        [STREAM_ALERT] = {ALERT_SCHEMA, PUBLISH_ALERT_SYNC_MS},
+        [STREAM_COUNTER] = {COUNTER_SCHEMA, PUBLISH_SYNC_MS},
+        [STREAM_FLOW] = {FLOW_SCHEMA, PUBLISH_SYNC_MS},
+        [STREAM_ASSET] = {ASSET_SCHEMA, PUBLISH_SYNC_MS},
+        [STREAM_SNMP] = {DEVICE_SCHEMA, PUBLISH_SYNC_MS},
+        [STREAM_PROBE] = {PROBE_SCHEMA, PUBLISH_SYNC_MS},
     };
     struct publish *p = calloc(1, sizeof *p);
     if (p == NULL) {
@@ -374,9 +416,14 @@ struct publish *publish_new(const struct publish_options *options, struct err *e
         return NULL;
     }
     p->o = *options;
-    memcpy(p->lanes, kinds, sizeof kinds);
-    for (size_t i = 0; i < STREAM_COUNT; i++) {
-        p->lanes[i].p = p;
+    for (size_t i = 0; i < LANES; i++) {
+        unsigned lane = (unsigned)i + 1;
+        enum wire_stream stream = spool_stream_of(lane);
+        p->lanes[i] = (struct lane){.p = p,
+                                    .lane = lane,
+                                    .stream = stream,
+                                    .schema = kinds[stream].schema,
+                                    .sync_ms = kinds[stream].sync_ms};
         p->lanes[i].timer.data = &p->lanes[i];
         (void)uv_timer_init(p->o.loop, &p->lanes[i].timer); /* never fails */
         p->busy++;
@@ -398,7 +445,7 @@ void publish_close(struct publish *p, publish_closed_fn closed, void *arg)
     p->open = false;
     p->closed = closed;
     p->closed_arg = arg;
-    for (size_t i = 0; i < STREAM_COUNT; i++) {
+    for (size_t i = 0; i < LANES; i++) {
         uv_close((uv_handle_t *)&p->lanes[i].timer, on_timer_closed);
     }
 }

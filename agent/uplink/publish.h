@@ -1,6 +1,8 @@
 /*
  * Brings the spool's records to the centre: syncs what was appended, sends batches within the
- * window of each stream, and goes on, back or anew by what the centre acknowledges. On the loop's
+ * window of each stream, and goes on, back or anew by what the centre acknowledges. What
+ * waited when the agent came back has a window of its own, half as large, beside that of what is
+ * new. On the loop's
  * thread; only fdatasync runs on libuv's pool. The network is a function given by uplink.c.
  */
 #pragma once
@@ -32,9 +34,11 @@ struct publish_options {
 };
 
 enum {
-    PUBLISH_ALERT_SYNC_MS = 50,  /* between two syncs of the alerts */
-    PUBLISH_SYNC_MS = 1000,      /* of the other streams */
-    PUBLISH_ACK_WAIT_MS = 5000,  /* without an acknowledgement: send again */
+    PUBLISH_ALERT_SYNC_MS = 50, /* between two syncs of the alerts */
+    PUBLISH_SYNC_MS = 1000,     /* of the other streams */
+    PUBLISH_ACK_WAIT_MS = 5000, /* without an acknowledgement: send again */
+    PUBLISH_ASIDE_RECORDS =
+        2000,                    /* waiting at a welcome: more than a window, so filled in beside */
     PUBLISH_NO_CREDIT_MS = 5000, /* the longest that a stream is shut without being told again */
 };
 

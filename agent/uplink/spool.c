@@ -2,6 +2,7 @@
 #include "agent/uplink/spool.h"
 
 #include "common/clock.h"
+#include "common/file.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -29,23 +30,95 @@ struct age_marks {
 };
 
 struct spool {
-    struct stream streams[STREAM_COUNT + 1]; /* by enum wire_stream */
-    struct age_marks ages[STREAM_COUNT + 1];
-    uint64_t offered[STREAM_COUNT + 1]; /* the highest sequence that the centre may know */
+    char dir[SEGMENT_PATH_SIZE];
+    struct stream streams[SPOOL_LANES_END]; /* by lane; a late one that is not there is empty */
+    struct age_marks ages[SPOOL_LANES_END];
+    uint64_t offered[SPOOL_LANES_END]; /* the highest sequence that the centre may know */
     uint64_t cap_bytes, dropped;
     int ledger_fd;
     bool failed;
 };
 
-static const enum wire_stream all_streams[STREAM_COUNT] = {
-    STREAM_ALERT, STREAM_COUNTER, STREAM_FLOW, STREAM_ASSET, STREAM_SNMP, STREAM_PROBE};
-static const enum wire_stream drop_order[STREAM_COUNT] = {
-    STREAM_FLOW, STREAM_COUNTER, STREAM_SNMP, STREAM_PROBE, STREAM_ASSET, STREAM_ALERT};
+enum { LANES = SPOOL_LANES_END - 1 };
+
+static const unsigned drop_order[LANES] = {SPOOL_FLOW_LATE, STREAM_FLOW, SPOOL_COUNTER_LATE,
+                                           STREAM_COUNTER,  STREAM_SNMP, STREAM_PROBE,
+                                           STREAM_ASSET,    STREAM_ALERT};
+
+enum wire_stream spool_stream_of(unsigned lane)
+{
+    switch (lane) {
+    case SPOOL_COUNTER_LATE: return STREAM_COUNTER;
+    case SPOOL_FLOW_LATE: return STREAM_FLOW;
+    default: return (enum wire_stream)lane;
+    }
+}
+
+static unsigned late_lane_of(enum wire_stream stream)
+{
+    return stream == STREAM_COUNTER ? SPOOL_COUNTER_LATE
+           : stream == STREAM_FLOW  ? SPOOL_FLOW_LATE
+                                    : 0;
+}
+
+static bool is_late(unsigned lane)
+{
+    return lane > STREAM_COUNT;
+}
+
+/* For people. */
+static const char *lane_word(unsigned lane)
+{
+    return wire_stream_word(spool_stream_of(lane));
+}
+
+static bool is_there(const struct stream *stream)
+{
+    return stream->count > 0;
+}
 
 static uint64_t segment_size_for(uint64_t cap)
 {
     uint64_t size = cap / SEGMENTS_IN_CAP;
     return size < SEGMENT_MIN ? SEGMENT_MIN : size > SEGMENT_MAX ? SEGMENT_MAX : size;
+}
+
+static int lane_path(const struct spool *s, unsigned lane, char path[SEGMENT_PATH_SIZE],
+                     struct err *e)
+{
+    int len = snprintf(path, SEGMENT_PATH_SIZE, "%s/%s%s", s->dir, lane_word(lane),
+                       is_late(lane) ? "-late" : "");
+    return len < SEGMENT_PATH_SIZE ? 0 : err_set(e, ERR_ARG, "the path of the spool is too long");
+}
+
+static int open_lane(struct spool *s, unsigned lane, uint64_t now_s, struct err *e)
+{
+    struct stream *stream = &s->streams[lane];
+    char dir[SEGMENT_PATH_SIZE];
+    if (lane_path(s, lane, dir, e) != 0 ||
+        stream_open(stream, dir, segment_size_for(s->cap_bytes), now_s, e) != 0) {
+        return err_wrap(e, "spool %s", dir);
+    }
+    /* An earlier run may have sent all of it; what comes now, nobody knows yet. */
+    s->offered[lane] = stream->next - 1;
+    return 0;
+}
+
+/* The late lanes that an earlier run has left, then the streams, whose epochs are above. */
+static int open_lanes(struct spool *s, uint64_t now_s, struct err *e)
+{
+    for (unsigned lane = SPOOL_LANES_END - 1; lane > 0; lane--) {
+        char dir[SEGMENT_PATH_SIZE];
+        if (is_late(lane) && (lane_path(s, lane, dir, e) != 0 || access(dir, F_OK) != 0)) {
+            continue;
+        }
+        unsigned late = is_late(lane) ? 0 : late_lane_of((enum wire_stream)lane);
+        uint64_t above = late != 0 ? s->streams[late].epoch + 1 : 0;
+        if (open_lane(s, lane, now_s > above ? now_s : above, e) != 0) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 struct spool *spool_open(const struct spool_options *options, struct err *e)
@@ -57,24 +130,16 @@ struct spool *spool_open(const struct spool_options *options, struct err *e)
     }
     s->cap_bytes = options->cap_bytes;
     s->ledger_fd = options->ledger_fd;
-    for (size_t i = 0; i < STREAM_COUNT; i++) {
-        s->streams[all_streams[i]] = (struct stream){.write_fd = -1, .read_fd = -1};
+    (void)snprintf(s->dir, sizeof s->dir, "%s", options->dir); /* a cut one is refused below */
+    for (unsigned lane = 0; lane < SPOOL_LANES_END; lane++) {
+        s->streams[lane] = (struct stream){.write_fd = -1, .read_fd = -1};
     }
-    for (size_t i = 0; i < STREAM_COUNT; i++) {
-        char dir[SEGMENT_PATH_SIZE];
-        int len =
-            snprintf(dir, sizeof dir, "%s/%s", options->dir, wire_stream_word(all_streams[i]));
-        int rc = len < (int)sizeof dir
-                     ? stream_open(&s->streams[all_streams[i]], dir,
-                                   segment_size_for(options->cap_bytes), options->now_s, e)
-                     : err_set(e, ERR_ARG, "the path of the spool is too long");
-        if (rc != 0) {
-            err_wrap(e, "spool %s", dir);
-            spool_close(s);
-            return NULL;
-        }
-        /* An earlier run may have sent all of it; what comes now, nobody knows yet. */
-        s->offered[all_streams[i]] = s->streams[all_streams[i]].next - 1;
+    int rc = strlen(options->dir) < sizeof s->dir
+                 ? open_lanes(s, options->now_s, e)
+                 : err_set(e, ERR_ARG, "the path of the spool is too long");
+    if (rc != 0) {
+        spool_close(s);
+        return NULL;
     }
     return s;
 }
@@ -84,11 +149,11 @@ void spool_close(struct spool *s)
     if (s == NULL) {
         return;
     }
-    for (size_t i = 0; i < STREAM_COUNT; i++) {
-        if (s->streams[all_streams[i]].write_fd >= 0) {
-            (void)fdatasync(s->streams[all_streams[i]].write_fd);
+    for (unsigned lane = 1; lane < SPOOL_LANES_END; lane++) {
+        if (s->streams[lane].write_fd >= 0) {
+            (void)fdatasync(s->streams[lane].write_fd);
         }
-        stream_close(&s->streams[all_streams[i]]);
+        stream_close(&s->streams[lane]);
     }
     free(s);
 }
@@ -96,8 +161,8 @@ void spool_close(struct spool *s)
 static uint64_t bytes_of_all(const struct spool *s)
 {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < STREAM_COUNT; i++) {
-        bytes += stream_bytes(&s->streams[all_streams[i]]);
+    for (unsigned lane = 1; lane < SPOOL_LANES_END; lane++) {
+        bytes += stream_bytes(&s->streams[lane]);
     }
     return bytes;
 }
@@ -105,7 +170,7 @@ static uint64_t bytes_of_all(const struct spool *s)
 /* Lets acknowledged segments go while they are more than their share, or room is wanted. */
 static void drop_acknowledged(struct spool *s, bool room_wanted)
 {
-    for (size_t i = 0; i < STREAM_COUNT; i++) {
+    for (size_t i = 0; i < LANES; i++) {
         struct stream *stream = &s->streams[drop_order[i]];
         while (room_wanted || stream_bytes(stream) - stream_waiting_bytes(stream) >
                                   s->cap_bytes / REPLAY_SHARE / STREAM_COUNT) {
@@ -117,9 +182,12 @@ static void drop_acknowledged(struct spool *s, bool room_wanted)
 }
 
 /* Drops the oldest segment of a stream, unsent records and all; false when it has but one. */
-static bool drop_unsent(struct spool *s, enum wire_stream which)
+static bool drop_unsent(struct spool *s, unsigned lane)
 {
-    struct stream *stream = &s->streams[which];
+    struct stream *stream = &s->streams[lane];
+    if (!is_there(stream)) {
+        return false;
+    }
     uint64_t first = stream->segments[0].first;
     if (stream_drop_oldest(stream, false) == 0) {
         return false;
@@ -128,8 +196,8 @@ static bool drop_unsent(struct spool *s, enum wire_stream which)
     uint64_t unsent = first > stream->acked ? first : stream->acked + 1;
     if (unsent < kept) {
         s->dropped += kept - unsent;
-        log_warn(NULL, "spool full: dropped %s %" PRIu64 "-%" PRIu64, wire_stream_word(which),
-                 unsent, kept - 1);
+        log_warn(NULL, "spool full: dropped %s %" PRIu64 "-%" PRIu64, lane_word(lane), unsent,
+                 kept - 1);
     }
     return true;
 }
@@ -140,7 +208,7 @@ static bool free_one_segment(struct spool *s)
     uint64_t before = bytes_of_all(s);
     drop_acknowledged(s, true);
     bool freed = bytes_of_all(s) < before;
-    for (size_t i = 0; !freed && i < STREAM_COUNT; i++) {
+    for (size_t i = 0; !freed && i < LANES; i++) {
         freed = drop_unsent(s, drop_order[i]);
     }
     return freed;
@@ -153,7 +221,7 @@ static bool make_room(struct spool *s, size_t len)
         return true;
     }
     drop_acknowledged(s, true);
-    for (size_t i = 0; i < STREAM_COUNT; i++) {
+    for (size_t i = 0; i < LANES; i++) {
         while (bytes_of_all(s) + len > s->cap_bytes && drop_unsent(s, drop_order[i])) {
         }
     }
@@ -215,6 +283,11 @@ int spool_append(struct spool *s, enum wire_stream stream, const void *bytes, si
                  uint64_t *sequence, struct err *e)
 {
     struct stream *to = &s->streams[stream];
+    if (!is_there(to) && open_lane(s, stream, clock_wall_ns() / NS_PER_S, e) != 0) {
+        s->dropped++;
+        s->failed = true;
+        return -1;
+    }
     if (!make_room(s, len + SEGMENT_RECORD_HEAD_SIZE)) {
         stream_skip(to, true);
         s->dropped++;
@@ -236,11 +309,14 @@ int spool_append(struct spool *s, enum wire_stream stream, const void *bytes, si
     return 0;
 }
 
-bool spool_sync_begin(struct spool *s, enum wire_stream stream, struct spool_sync *job)
+bool spool_sync_begin(struct spool *s, unsigned lane, struct spool_sync *job)
 {
-    const struct stream *from = &s->streams[stream];
+    const struct stream *from = &s->streams[lane];
+    if (!is_there(from)) {
+        return false;
+    }
     uint64_t upto = from->segments[from->count - 1].next - 1; /* not what was skipped behind it */
-    *job = (struct spool_sync){.stream = stream, .fd = -1, .epoch = from->epoch, .upto = upto};
+    *job = (struct spool_sync){.lane = lane, .fd = -1, .epoch = from->epoch, .upto = upto};
     if (upto <= from->durable) {
         return false;
     }
@@ -257,7 +333,7 @@ void spool_sync_run(struct spool_sync *job)
 
 void spool_sync_end(struct spool *s, const struct spool_sync *job)
 {
-    struct stream *of = &s->streams[job->stream];
+    struct stream *of = &s->streams[job->lane];
     if (job->epoch != of->epoch) {
         return;
     }
@@ -269,33 +345,37 @@ void spool_sync_end(struct spool *s, const struct spool_sync *job)
     uint64_t lost = of->next - 1 - of->durable;
     s->failed = true;
     s->dropped += lost;
-    log_error(NULL, "the disk lost %" PRIu64 " records of %s", lost, wire_stream_word(job->stream));
+    log_error(NULL, "the disk lost %" PRIu64 " records of %s", lost, lane_word(job->lane));
     if (stream_distrust(of, &e) != 0) {
-        log_error(&e, "the spool of %s cannot go on", wire_stream_word(job->stream));
+        log_error(&e, "the spool of %s cannot go on", lane_word(job->lane));
     }
 }
 
-int spool_read(struct spool *s, enum wire_stream stream, uint64_t from, uint32_t max,
-               struct stream_batch *b, struct err *e)
+int spool_read(struct spool *s, unsigned lane, uint64_t from, uint32_t max, struct stream_batch *b,
+               struct err *e)
 {
-    int result = stream_read(&s->streams[stream], from, max, b, e);
-    if (result == 0 && b->last > s->offered[stream]) {
-        s->offered[stream] = b->last;
+    if (!is_there(&s->streams[lane])) {
+        b->count = 0;
+        return 0;
+    }
+    int result = stream_read(&s->streams[lane], from, max, b, e);
+    if (result == 0 && b->last > s->offered[lane]) {
+        s->offered[lane] = b->last;
     }
     return result;
 }
 
-void spool_ack(struct spool *s, enum wire_stream stream, uint64_t epoch, uint64_t upto)
+void spool_ack(struct spool *s, unsigned lane, uint64_t epoch, uint64_t upto)
 {
-    struct stream *of = &s->streams[stream];
-    if (epoch != of->epoch) {
+    struct stream *of = &s->streams[lane];
+    if (!is_there(of) || epoch != of->epoch) {
         return;
     }
     stream_ack(of, upto);
-    if (of->acked > s->offered[stream]) {
-        s->offered[stream] = of->acked;
+    if (of->acked > s->offered[lane]) {
+        s->offered[lane] = of->acked;
     }
-    age_forget(&s->ages[stream], of->acked);
+    age_forget(&s->ages[lane], of->acked);
     drop_acknowledged(s, false);
 }
 
@@ -324,19 +404,71 @@ uint64_t spool_reconcile(struct spool *s, enum wire_stream stream, uint64_t epoc
     return 1;
 }
 
+/* The stream may be left closed: spool_append then opens it. */
+static int set_aside(struct spool *s, enum wire_stream stream, unsigned late, uint64_t now_s,
+                     struct err *e)
+{
+    char from[SEGMENT_PATH_SIZE];
+    char to[SEGMENT_PATH_SIZE];
+    uint64_t above = s->streams[stream].epoch + 1;
+    if (lane_path(s, stream, from, e) != 0 || lane_path(s, late, to, e) != 0 ||
+        (is_there(&s->streams[late]) && stream_remove(&s->streams[late], e) != 0)) {
+        return -1;
+    }
+    if (fdatasync(s->streams[stream].write_fd) != 0) {
+        return err_set_errno(e, "fdatasync in %s", from);
+    }
+    stream_close(&s->streams[stream]);
+    if (rename(from, to) != 0) {
+        return err_set_errno(e, "rename %s", from);
+    }
+    s->ages[late] = s->ages[stream];
+    s->ages[stream] = (struct age_marks){0};
+    return open_lane(s, late, now_s, e) == 0 &&
+                   open_lane(s, stream, now_s > above ? now_s : above, e) == 0
+               ? folder_sync(s->dir, e)
+               : -1;
+}
+
+bool spool_set_aside(struct spool *s, enum wire_stream stream, uint64_t least, uint64_t now_s)
+{
+    unsigned late = late_lane_of(stream);
+    if (late == 0) {
+        return false;
+    }
+    const struct stream *live = &s->streams[stream];
+    const struct stream *before = &s->streams[late];
+    if (live->next - 1 - live->acked < least ||
+        (is_there(before) && before->acked + 1 < before->next)) {
+        return false;
+    }
+    struct err e = {0};
+    uint64_t waiting = live->next - 1 - live->acked;
+    if (set_aside(s, stream, late, now_s, &e) != 0) {
+        log_error(&e, "what waits of %s cannot be set aside", wire_stream_word(stream));
+        return false;
+    }
+    log_info(NULL, "%" PRIu64 " records of %s are filled in beside what is new", waiting,
+             wire_stream_word(stream));
+    return true;
+}
+
 void spool_save(struct spool *s)
 {
-    for (size_t i = 0; i < STREAM_COUNT; i++) {
+    for (unsigned lane = 1; lane < SPOOL_LANES_END; lane++) {
         struct err e = {0};
-        if (stream_save(&s->streams[all_streams[i]], &e) != 0) {
+        if (is_there(&s->streams[lane]) && stream_save(&s->streams[lane], &e) != 0) {
             log_warn(&e, "what was acknowledged is not saved");
         }
     }
 }
 
-struct spool_place spool_place(const struct spool *s, enum wire_stream stream)
+struct spool_place spool_place(const struct spool *s, unsigned lane)
 {
-    const struct stream *of = &s->streams[stream];
+    const struct stream *of = &s->streams[lane];
+    if (!is_there(of)) {
+        return (struct spool_place){0};
+    }
     return (struct spool_place){
         .epoch = of->epoch, .acked = of->acked, .durable = of->durable, .tail = of->next - 1};
 }
@@ -345,15 +477,15 @@ void spool_stats(const struct spool *s, struct spool_stats *stats)
 {
     *stats =
         (struct spool_stats){.cap_bytes = s->cap_bytes, .dropped = s->dropped, .failed = s->failed};
-    for (size_t i = 0; i < STREAM_COUNT; i++) {
-        const struct stream *of = &s->streams[all_streams[i]];
-        uint64_t waiting = of->next - 1 - of->acked;
+    for (unsigned lane = 1; lane < SPOOL_LANES_END; lane++) {
+        const struct stream *of = &s->streams[lane];
+        uint64_t waiting = is_there(of) ? of->next - 1 - of->acked : 0;
         if (waiting == 0) {
             continue;
         }
         stats->records += waiting;
         stats->bytes += stream_waiting_bytes(of);
-        const struct age_marks *a = &s->ages[all_streams[i]];
+        const struct age_marks *a = &s->ages[lane];
         uint64_t oldest = a->count > 0 ? a->marks[0].wall_ns : 0;
         if (oldest != 0 && (stats->oldest_wall_ns == 0 || oldest < stats->oldest_wall_ns)) {
             stats->oldest_wall_ns = oldest;

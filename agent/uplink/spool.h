@@ -16,6 +16,19 @@
 
 struct spool;
 
+/*
+ * The lanes of the spool: one a stream, by its number; and for those whose backlog can be long, a
+ * second one that holds what waited when the agent came back, under the epoch it was written in.
+ * So what is new does not queue behind it.
+ */
+enum spool_lane {
+    SPOOL_COUNTER_LATE = STREAM_COUNT + 1,
+    SPOOL_FLOW_LATE,
+    SPOOL_LANES_END, /* lanes are 1 to below this */
+};
+/* The stream that a lane belongs to. */
+enum wire_stream spool_stream_of(unsigned lane);
+
 struct spool_options {
     const char *dir;    /* made when missing; the streams are folders in it */
     uint64_t cap_bytes; /* of all streams; 1 MiB or more */
@@ -38,35 +51,42 @@ int spool_append(struct spool *s, enum wire_stream stream, const void *bytes, si
 
 /* fdatasync away from the loop: begin on the loop, run on any thread, end on the loop. */
 struct spool_sync {
-    enum wire_stream stream;
+    unsigned lane;
     int fd; /* a duplicate; -1 when there is nothing to do */
     uint64_t epoch;
     uint64_t upto;
     int failed; /* errno of fdatasync, 0 when well */
 };
-/* False when everything of the stream is durable already. */
-bool spool_sync_begin(struct spool *s, enum wire_stream stream, struct spool_sync *job);
+/* False when everything of the lane is durable already. */
+bool spool_sync_begin(struct spool *s, unsigned lane, struct spool_sync *job);
 void spool_sync_run(struct spool_sync *job);
 void spool_sync_end(struct spool *s, const struct spool_sync *job);
 
 /* A batch from `from` on, as stream_read; only durable records. */
-int spool_read(struct spool *s, enum wire_stream stream, uint64_t from, uint32_t max,
-               struct stream_batch *b, struct err *e);
+int spool_read(struct spool *s, unsigned lane, uint64_t from, uint32_t max, struct stream_batch *b,
+               struct err *e);
 /* The centre has committed up to `upto` of that epoch; another epoch is ignored. */
-void spool_ack(struct spool *s, enum wire_stream stream, uint64_t epoch, uint64_t upto);
+void spool_ack(struct spool *s, unsigned lane, uint64_t epoch, uint64_t upto);
 /*
  * What the centre says it has (0, 0 when it knows nothing). When it knows more of our epoch than
  * we ever wrote, or a later epoch, the stream begins a new one. Returns the sequence to send next.
  */
 uint64_t spool_reconcile(struct spool *s, enum wire_stream stream, uint64_t epoch, uint64_t upto,
                          uint64_t now_s);
+/*
+ * Sets what waits of a stream aside as its late lane, if there is one for it, if the lane of an
+ * earlier absence is through, and if at least `least` records wait. The stream begins a new epoch.
+ * True when it was done.
+ */
+bool spool_set_aside(struct spool *s, enum wire_stream stream, uint64_t least, uint64_t now_s);
 /* Saves what was acknowledged: call every few seconds. */
 void spool_save(struct spool *s);
 
 struct spool_place {
     uint64_t epoch, acked, durable, tail; /* sequences; 0 when nothing was written yet */
 };
-struct spool_place spool_place(const struct spool *s, enum wire_stream stream);
+/* All 0 for a late lane that is not there. */
+struct spool_place spool_place(const struct spool *s, unsigned lane);
 
 struct spool_stats {
     uint64_t bytes; /* in segments that hold unacknowledged records */

@@ -484,21 +484,32 @@ uint64_t stream_waiting_bytes(const struct stream *s)
     return bytes;
 }
 
+int stream_remove(struct stream *s, struct err *e)
+{
+    char path[SEGMENT_PATH_SIZE];
+    while (s->count > 0) {
+        segment_unlink(s, s->segments[--s->count].first);
+    }
+    if (state_path(s, path, NULL) == 0) {
+        (void)unlink(path);
+    }
+    read_close(s);
+    (void)close(s->write_fd);
+    s->write_fd = -1;
+    free(s->segments);
+    s->segments = NULL;
+    s->room = 0;
+    return rmdir(s->dir) == 0 ? 0 : err_set_errno(e, "remove %s", s->dir);
+}
+
 /* Puts the folder of a new epoch in the place of the old one, whose records it has taken over. */
 static int replace_folder(struct stream *s, struct stream *old, struct err *e)
 {
-    char path[SEGMENT_PATH_SIZE];
-    while (old->count > 0) {
-        segment_unlink(old, old->segments[--old->count].first);
-    }
-    if (state_path(old, path, NULL) == 0) {
-        (void)unlink(path);
-    }
-    read_close(old);
-    (void)close(old->write_fd);
-    free(old->segments);
     read_close(s); /* it may have the old name */
-    if (rmdir(old->dir) != 0 || rename(s->dir, old->dir) != 0) {
+    if (stream_remove(old, e) != 0) {
+        return -1;
+    }
+    if (rename(s->dir, old->dir) != 0) {
         return err_set_errno(e, "put %s in the place of %s", s->dir, old->dir);
     }
     memcpy(s->dir, old->dir, sizeof s->dir);

@@ -77,6 +77,9 @@ uint64_t stream_drop_oldest(struct stream *s, bool acknowledged_only);
 /* Records not yet acknowledged begin anew under a higher epoch, from sequence 1. */
 int stream_new_epoch(struct stream *s, uint64_t now_s, struct err *e);
 
+/* Closes it and unlinks its files and its folder. */
+int stream_remove(struct stream *s, struct err *e);
+
 uint64_t stream_bytes(const struct stream *s);
 /* Bytes of segments that hold records not yet acknowledged. */
 uint64_t stream_waiting_bytes(const struct stream *s);

@@ -50,13 +50,15 @@ int intake_open(struct intake *in, queue_wake_fn wake, void *arg, struct err *e)
     }
     in->alerts = queue_new(sizeof(struct item), INTAKE_SLOTS, wake, arg, e);
     in->others = queue_new(sizeof(struct item), INTAKE_SLOTS, wake_unless_paced, in, e);
-    return in->alerts != NULL && in->others != NULL ? 0 : -1;
+    in->late = queue_new(sizeof(struct item), INTAKE_SLOTS, wake_unless_paced, in, e);
+    return in->alerts != NULL && in->others != NULL && in->late != NULL ? 0 : -1;
 }
 
 void intake_shut(struct intake *in)
 {
     queue_close(in->alerts);
     queue_close(in->others);
+    queue_close(in->late);
 }
 
 static void drop_all(struct queue *q)
@@ -72,10 +74,20 @@ void intake_close(struct intake *in)
 {
     drop_all(in->alerts);
     drop_all(in->others);
+    drop_all(in->late);
     free(in->items);
     free(in->batches);
     free(in->commits);
     *in = (struct intake){0};
+}
+
+static struct queue *queue_for(struct intake *in, enum wire_stream stream, const void *bytes,
+                               size_t len)
+{
+    if (stream == STREAM_ALERT) {
+        return in->alerts;
+    }
+    return envelope_says_late(bytes, len) ? in->late : in->others;
 }
 
 bool intake_put(struct intake *in, const char *name, enum wire_stream stream, const void *bytes,
@@ -87,7 +99,7 @@ bool intake_put(struct intake *in, const char *name, enum wire_stream stream, co
     item.bytes = held + len <= INTAKE_BYTES ? malloc(len) : NULL;
     if (item.bytes != NULL) {
         memcpy(item.bytes, bytes, len);
-        if (queue_push(stream == STREAM_ALERT ? in->alerts : in->others, &item)) {
+        if (queue_push(queue_for(in, stream, bytes, len), &item)) {
             return true;
         }
         free(item.bytes);
@@ -273,13 +285,13 @@ static void store_malformed(struct store *s, const struct item *item, const stru
 }
 
 /* Takes what waits into the group, up to its bounds. Returns how many batches. */
-static unsigned gather(struct store *s, struct queue *from)
+static unsigned gather(struct store *s, struct queue *from, size_t most)
 {
     struct intake *in = &s->intake;
     unsigned count = 0;
     size_t bytes = 0;
     struct item item;
-    while (count < INTAKE_GROUP && bytes < INTAKE_GROUP_BYTES && queue_pop(from, &item)) {
+    while (count < INTAKE_GROUP && bytes < most && queue_pop(from, &item)) {
         struct batch *batch = &in->batches[count];
         struct err e = {0};
         if (batch_open(batch, item.stream, item.bytes, item.len, &e) == 0) {
@@ -298,9 +310,9 @@ static unsigned gather(struct store *s, struct queue *from)
     return count;
 }
 
-static bool do_group(struct store *s, struct queue *from)
+static bool do_group(struct store *s, struct queue *from, size_t most)
 {
-    unsigned count = gather(s, from);
+    unsigned count = gather(s, from, most);
     store_group(s, count);
     for (unsigned i = 0; i < count; i++) {
         batch_close(&s->intake.batches[i]);
@@ -314,16 +326,20 @@ bool intake_turn(struct store *s, unsigned *wait_ms)
     struct intake *in = &s->intake;
     uint64_t now_ns = clock_mono_ns();
     uint64_t since_ms = (now_ns - in->begun_ns) / NS_PER_MS;
-    bool due = since_ms >= INTAKE_PACE_MS || queue_depth(in->others) >= INTAKE_GROUP;
+    bool due = since_ms >= INTAKE_PACE_MS || queue_depth(in->others) >= INTAKE_GROUP ||
+               queue_depth(in->late) >= INTAKE_GROUP;
     atomic_store_explicit(&in->paced, !due, memory_order_release);
     metric_set(&s->options.metrics->writer_depth,
-               queue_depth(in->alerts) + queue_depth(in->others));
-    bool stored = do_group(s, in->alerts);
+               queue_depth(in->alerts) + queue_depth(in->others) + queue_depth(in->late));
+    bool stored = do_group(s, in->alerts, INTAKE_GROUP_BYTES);
     if (!due) {
         *wait_ms = (unsigned)(INTAKE_PACE_MS - since_ms);
-    } else if (do_group(s, in->others)) {
-        in->begun_ns = now_ns;
-        stored = true;
+    } else {
+        bool fresh = do_group(s, in->others, INTAKE_GROUP_BYTES);
+        bool late = do_group(s, in->late, INTAKE_LATE_BYTES);
+        /* While more of back-fill waits there is no pause, and what is new comes first again. */
+        in->begun_ns = fresh && queue_depth(in->late) == 0 ? now_ns : in->begun_ns;
+        stored = stored || fresh || late;
     }
     return stored;
 }

@@ -1,6 +1,7 @@
 /*
  * Batches on their way into the database. Those of alerts go first and at once; the others gather
- * for INTAKE_PACE_MS, so that many agents share a transaction. Any thread puts, the store's thread
+ * for INTAKE_PACE_MS, so that many agents share a transaction; back-fill goes behind both, in small
+ * groups, so that what is new never waits long for it. Any thread puts, the store's thread
  * takes; what does not fit is left to the agents, who send it again.
  */
 #pragma once
@@ -14,11 +15,12 @@
 #include <stdint.h>
 
 enum {
-    INTAKE_PACE_MS = 100,        /* between two transactions of what is no alert */
-    INTAKE_SLOTS = 4096,         /* batches that may wait, of each of the two kinds */
-    INTAKE_BYTES = 64 << 20,     /* in all of them together */
-    INTAKE_GROUP = 512,          /* batches in one transaction at most */
-    INTAKE_GROUP_BYTES = 8 << 20 /* of records, after which a group takes no further batch */
+    INTAKE_PACE_MS = 100,         /* between two transactions of what is no alert */
+    INTAKE_SLOTS = 4096,          /* batches that may wait, of each of the three kinds */
+    INTAKE_BYTES = 64 << 20,      /* in all of them together */
+    INTAKE_GROUP = 512,           /* batches in one transaction at most */
+    INTAKE_GROUP_BYTES = 8 << 20, /* of records, after which a group takes no further batch */
+    INTAKE_LATE_BYTES = 1 << 20,  /* likewise, of back-fill */
 };
 
 struct batch;
@@ -26,7 +28,7 @@ struct commit;
 struct store;
 
 struct intake {
-    struct queue *alerts, *others; /* of struct item */
+    struct queue *alerts, *others, *late; /* of struct item */
     queue_wake_fn wake;
     void *arg;
     _Atomic size_t held; /* bytes; added by intake_put, taken off by the store's thread */

@@ -198,3 +198,9 @@ int record_next(struct reader *body, const uint8_t **bytes, size_t *len, struct 
     }
     return 1;
 }
+
+bool envelope_says_late(const void *bytes, size_t len)
+{
+    enum { FLAGS_AT = 6 };
+    return len >= ENVELOPE_SIZE && (((const uint8_t *)bytes)[FLAGS_AT] & ENVELOPE_FLAG_LATE) != 0;
+}

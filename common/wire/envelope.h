@@ -10,6 +10,7 @@
 #include "common/reader.h"
 #include "common/wire/subjects.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ enum {
     ENVELOPE_VERSION = 1,
     ENVELOPE_FLAG_ZLIB = 1,
     ENVELOPE_FLAG_REPLAYED = 2,
+    ENVELOPE_FLAG_LATE = 4,         /* back-fill: what waited while the sender was away */
     WIRE_MAX = 256 * 1024,          /* bytes as sent, header included */
     WIRE_MAX_RAW = 4 * 1024 * 1024, /* bytes once inflated */
     WIRE_MAX_RATIO = 20,
@@ -26,6 +28,9 @@ enum {
     BATCH_MAX_BYTES = 128 * 1024,
     JSON_MAX_DEPTH = 16,
 };
+
+/* True when the header of these bytes, which nobody has checked yet, says that it is back-fill. */
+bool envelope_says_late(const void *bytes, size_t len);
 
 struct envelope {
     uint8_t version;

@@ -190,6 +190,11 @@ def test_the_period_before_is_told_beside_the_present_one(site):
         site.sql("INSERT INTO counter_total (instance_id, epoch, seq, start_at, seconds, bytes_in,"
                  " bytes_out, packets, dropped, flows, hosts) VALUES (%s, 1, 1, to_timestamp(%s),"
                  " 10, %s, 0, 1, 0, 1, 1) RETURNING seq", one, at, size)
+        site.sql("INSERT INTO rollup_dirty (instance_id, facts, at) VALUES (%s, 'counter',"
+                 " to_timestamp(%s)) RETURNING at", one, at)
+    wait_for(lambda: site.sql("SELECT count(*) FROM rollup_total_hour WHERE instance_id = %s AND"
+                              " at >= to_timestamp(%s) AND at < to_timestamp(%s)", one, end - 7200,
+                              end)[0][0] == 2, 60, "both hours are rolled up")
     _, _, text = make(site, scope="instance:pisa-1", period="custom", from_ms=(end - 3600) * 1000,
                       to_ms=end * 1000)
     assert Numbers(text).values["summary.bytes"] == 1500
