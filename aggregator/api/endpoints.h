@@ -28,6 +28,9 @@ struct http_response *instance_top_get(struct call *call, struct pg *pg, struct 
 /* quality.c */
 struct http_response *flow_history_get(struct call *call, struct pg *pg, struct err *e);
 struct http_response *instance_quality_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *instance_gaps_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *drops_get(struct call *call, struct pg *pg, struct err *e);
+struct http_response *quarantine_get(struct call *call, struct pg *pg, struct err *e);
 
 /* question.c */
 void instance_query_get(struct call *call);

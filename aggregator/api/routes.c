@@ -23,7 +23,11 @@ static const struct route table[] = {
     {HTTP_GET, "/api/v1/instances/{name}/quality", ROLE_VIEWER, READS, THERE(instance_quality_get)},
     {HTTP_GET, "/api/v1/instances/{name}/flows/{flow_id}/history", ROLE_VIEWER, READS,
      THERE(flow_history_get)},
+    {HTTP_GET, "/api/v1/instances/{name}/gaps", ROLE_VIEWER, READS, THERE(instance_gaps_get)},
     {HTTP_GET, "/api/v1/instances/{name}/query", ROLE_VIEWER, READS, HERE(instance_query_get)},
+
+    {HTTP_GET, "/api/v1/drops", ROLE_VIEWER, READS, THERE(drops_get)},
+    {HTTP_GET, "/api/v1/quarantine", ROLE_ADMIN, READS, THERE(quarantine_get)},
 
     {HTTP_GET, "/api/v1/alerts", ROLE_VIEWER, READS, THERE(alerts_get)},
     {HTTP_GET, "/api/v1/alerts/{id}", ROLE_VIEWER, READS, THERE(alert_get)},

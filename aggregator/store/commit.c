@@ -10,6 +10,8 @@
 #include "aggregator/store/quarantine.h"
 #include "aggregator/store/rows.h"
 #include "common/clock.h"
+#include "common/wire/counters.h"
+#include "common/wire/flows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,20 +97,53 @@ static unsigned place_all(struct group *g)
     return fitting;
 }
 
-static int store_gap(struct pg *pg, const struct cursor *cursor, const struct gap *gap,
-                     const char *reason, struct err *e)
+/* Sequences that will never come, and about when they happened; 0: not known. */
+struct missing {
+    const struct gap *gap;
+    const char *reason;
+    uint64_t from_ns, to_ns;
+};
+
+static int store_gap(struct pg *pg, const struct cursor *cursor, const struct missing *m,
+                     struct err *e)
 {
     static const char sql[] =
-        "INSERT INTO gap (instance_id, stream, epoch, from_seq, to_seq, reason) VALUES"
-        " ($1::int, $2::smallint, $3::bigint, $4::bigint, $5::bigint, $6)";
+        "INSERT INTO gap (instance_id, stream, epoch, from_seq, to_seq, reason, from_at, to_at)"
+        " VALUES ($1::int, $2::smallint, $3::bigint, $4::bigint, $5::bigint, $6,"
+        " least($7::timestamptz, $8::timestamptz), $8::timestamptz)";
     struct pg_args args = {0};
     pg_add_i64(&args, cursor->instance_id);
     pg_add_i64(&args, cursor->stream);
     pg_add_i64(&args, (int64_t)cursor->epoch);
-    pg_add_i64(&args, (int64_t)gap->from);
-    pg_add_i64(&args, (int64_t)gap->to);
-    pg_add_text(&args, reason);
+    pg_add_i64(&args, (int64_t)m->gap->from);
+    pg_add_i64(&args, (int64_t)m->gap->to);
+    pg_add_text(&args, m->reason);
+    pg_add_time(&args, m->from_ns);
+    pg_add_time(&args, m->to_ns);
     return pg_run(pg, sql, &args, e);
+}
+
+/* When the first record at or behind `i` happened, if its stream tells; else when it was sent. */
+static uint64_t time_behind(const struct batch *batch, unsigned i)
+{
+    for (; i < batch->count; i++) {
+        const struct batch_record *record = &batch->records[i];
+        struct counter_record counter;
+        struct flow_record flow;
+        if (record->is_gap) {
+            continue;
+        }
+        if (batch->env.kind == STREAM_COUNTER &&
+            counter_record_unpack(record->bytes, record->len, &counter, NULL) == 0) {
+            return counter.start_ns;
+        }
+        if (batch->env.kind == STREAM_FLOW &&
+            flow_record_unpack(record->bytes, record->len, &flow, NULL) == 0) {
+            return flow.last_ns;
+        }
+        break;
+    }
+    return batch->env.wall_ns;
 }
 
 static int store_gaps(struct pg *pg, const struct cursor *cursor, struct commit *c, struct err *e)
@@ -118,8 +153,13 @@ static int store_gaps(struct pg *pg, const struct cursor *cursor, struct commit 
         if (!record->is_gap) {
             continue;
         }
-        const char *reason = gap_reason_name((enum gap_reason)record->gap.reason);
-        if (store_gap(pg, cursor, &record->gap, reason, e) != 0) {
+        const struct missing missing = {
+            .gap = &record->gap,
+            .reason = gap_reason_name((enum gap_reason)record->gap.reason),
+            .from_ns = cursor->moved_ns,
+            .to_ns = time_behind(c->batch, i + 1),
+        };
+        if (store_gap(pg, cursor, &missing, e) != 0) {
             return -1;
         }
         c->gaps++;
@@ -277,7 +317,11 @@ static int store_refused(struct pg *pg, const struct cursor *cursor, const struc
     if (cursors_move(pg, cursor, 1, e) != 0 || quarantine_add(pg, q, e) != 0) {
         return -1;
     }
-    return store_gap(pg, cursor, &all, "quarantined", e);
+    const struct missing missing = {.gap = &all,
+                                    .reason = "quarantined",
+                                    .from_ns = cursor->moved_ns,
+                                    .to_ns = batch->env.wall_ns};
+    return store_gap(pg, cursor, &missing, e);
 }
 
 int commit_refused(struct pg *pg, struct commit *c, const char *reason, bool *unsure, struct err *e)

@@ -2,6 +2,7 @@
 #include "aggregator/store/cursor.h"
 
 #include "aggregator/store/pg_list.h"
+#include "common/clock.h"
 #include "common/wire/subjects.h"
 
 #include <inttypes.h>
@@ -33,12 +34,13 @@ static void take_row(struct cursor *c, const struct pg_rows *rows, unsigned row)
     c->exists = !pg_is_null(rows, row, 1);
     c->stored = (uint64_t)pg_i64(rows, row, 1);
     c->upto = c->stored;
+    c->moved_ns = (uint64_t)pg_i64(rows, row, 2) * NS_PER_US;
 }
 
 int cursors_read(struct pg *pg, struct cursor *all, unsigned count, struct err *e)
 {
     static const char sql[] =
-        "SELECT i.id, c.seq FROM unnest($1::text[], $2::smallint[], $3::bigint[])"
+        "SELECT i.id, c.seq, (extract(epoch FROM c.updated_at) * 1000000)::bigint FROM unnest($1::text[], $2::smallint[], $3::bigint[])"
         " WITH ORDINALITY AS w(name, stream, epoch, n) LEFT JOIN instance i ON i.name = w.name"
         " LEFT JOIN cursor c ON c.instance_id = i.id AND c.stream = w.stream"
         " AND c.epoch = w.epoch ORDER BY w.n";

@@ -17,8 +17,9 @@ struct cursor {
     bool known;  /* the instance exists */
     bool exists; /* the row is there */
     int32_t instance_id;
-    uint64_t stored; /* everything up to here is, as it was read */
-    uint64_t upto;   /* where it is to be moved; `stored` when it stays */
+    uint64_t moved_ns; /* UTC, when it was last moved; 0: never */
+    uint64_t stored;   /* everything up to here is, as it was read */
+    uint64_t upto;     /* where it is to be moved; `stored` when it stays */
 };
 
 /* Fills in what the database knows; upto becomes stored. 0, or -1 and e as pg_query. */
