@@ -102,8 +102,8 @@ struct http_response *drops_get(struct call *call, struct pg *pg, struct err *e)
     if (rows == NULL) {
         return NULL;
     }
-    json_t *body = json_pack("{s:o, s:o}", "centre", shape_own(call->web->options.metrics),
-                             "gaps", shape_gaps(rows));
+    json_t *body = json_pack("{s:o, s:o}", "centre", shape_own(call->web->options.metrics), "gaps",
+                             shape_gaps(rows));
     pg_rows_free(rows);
     return http_response_json(200, body);
 }

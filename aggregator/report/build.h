@@ -39,7 +39,8 @@ void build_args(const struct build *build, enum period period, struct pg_args *a
 #define IN_PERIOD_SQL(column)                                                                      \
     " instance_id = ANY ($1::int[]) AND " column " >= $2::timestamptz AND " column                 \
     " < $3::timestamptz"
-/* The roll-ups of a kind, for what follows FROM; grain: 'hour' or 'day', the longest sums wanted. */
+/* The roll-ups of a kind, for what follows FROM; grain: 'hour' or 'day', the longest sums wanted.
+ */
 #define ROLLED_SQL(kind, grain)                                                                    \
     " " kind "_in($1::int[], $2::timestamptz, $3::timestamptz, '" grain "')"
 struct pg_rows *build_query(struct build *build, const char *sql, enum period period,

@@ -1,7 +1,7 @@
 /*
  * The thread of the centre's chores: it makes roll-ups and the reports that wait, starts those that
- * are due, and applies retention once an hour. Of several aggregators the one that holds the advisory lock does
- * it; when it goes, PostgreSQL gives the lock to another.
+ * are due, and applies retention once an hour. Of several aggregators the one that holds the
+ * advisory lock does it; when it goes, PostgreSQL gives the lock to another.
  */
 #pragma once
 

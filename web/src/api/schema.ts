@@ -99,6 +99,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/instances/{name}/gaps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["parameters"]["Name"];
+            };
+            cookie?: never;
+        };
+        /** What of this instance will never come, and why; the newest 200. */
+        get: operations["instanceGaps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drops": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was lost on the way to the database, behind what each instance counts itself. */
+        get: operations["drops"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Records and messages that could not be read or stored, and why; the newest 200. */
+        get: operations["quarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/instances/{name}/counters": {
         parameters: {
             query?: never;
@@ -1395,11 +1448,116 @@ export interface components {
              * @description Active hosts at the end of the step.
              */
             hosts?: number;
+            /** @description Some of it waited in the spool of the agent and was filled in later. */
+            late?: boolean;
             /**
              * Format: int64
              * @description Dropped within the step (a stored point) or since boot (a live one).
              */
             dropped?: number;
+        };
+        Gap: {
+            stream: components["schemas"]["Stream"];
+            epoch: string;
+            /** @description First sequence that is missing. */
+            from: string;
+            /** @description The last. */
+            to: string;
+            /** Format: int64 */
+            records: number;
+            reason: components["schemas"]["GapReason"];
+            /**
+             * Format: int64
+             * @description When it was told.
+             */
+            at_ms: number;
+            /**
+             * Format: int64
+             * @description About when the missing begins: what was stored before came then.
+             */
+            from_ms: number | null;
+            /**
+             * Format: int64
+             * @description And where it ends.
+             */
+            to_ms: number | null;
+        };
+        /**
+         * @description Of records; empty when none was told.
+         * @enum {string}
+         */
+        Stream: "alert" | "ctr" | "flow" | "asset" | "snmp" | "probe" | "";
+        /** @description Why it will never come - spool_full, torn_tail, lost_segment or disk_error at the agent, quarantined at the centre. */
+        GapReason: string;
+        Losses: {
+            /** @description Since the aggregator started. What is held is sent again by the agents. */
+            centre: {
+                /**
+                 * Format: int64
+                 * @description Messages that the NATS client dropped as too slow.
+                 */
+                bus: number;
+                /**
+                 * Format: int64
+                 * @description Heartbeats and the like for which the queue was full.
+                 */
+                messages_held: number;
+                /**
+                 * Format: int64
+                 * @description Batches for which the queue was full.
+                 */
+                batches_held: number;
+                /**
+                 * Format: int64
+                 * @description Messages that are no batch.
+                 */
+                malformed: number;
+                /**
+                 * Format: int64
+                 * @description Messages of names that are no instance.
+                 */
+                unknown: number;
+                /**
+                 * Format: int64
+                 * @description Records put aside.
+                 */
+                quarantined: number;
+                /**
+                 * Format: int64
+                 * @description Changes the web had no room for; it reads them anew.
+                 */
+                web_held: number;
+                /**
+                 * Format: int64
+                 * @description Records committed.
+                 */
+                stored: number;
+            };
+            gaps: {
+                instance: components["schemas"]["InstanceName"];
+                stream: components["schemas"]["Stream"];
+                reason: components["schemas"]["GapReason"];
+                /** Format: int64 */
+                records: number;
+                /** Format: int64 */
+                gaps: number;
+                /** Format: int64 */
+                last_ms: number;
+            }[];
+        };
+        Quarantined: {
+            id: string;
+            /** @description Who sent it. */
+            instance: string;
+            stream: components["schemas"]["Stream"];
+            seq: string | null;
+            reason: string;
+            /** @description How much of it is kept. */
+            bytes: number;
+            /** @description Its first 64 bytes, hex. */
+            begin: string;
+            /** Format: int64 */
+            at_ms: number;
         };
         Counters: {
             instance: components["schemas"]["InstanceName"];
@@ -2297,6 +2455,11 @@ export interface components {
             released_ms: number | null;
             /**
              * Format: int64
+             * @description When it came, if that was more than 15 minutes after it happened: told in a digest, not at once. Else null.
+             */
+            arrived_ms: number | null;
+            /**
+             * Format: int64
              * @description How often it was seen.
              */
             count: number;
@@ -2797,6 +2960,79 @@ export interface operations {
             };
             401: components["responses"]["Error"];
             404: components["responses"]["Error"];
+        };
+    };
+    instanceGaps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["parameters"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gaps, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Gap"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            401: components["responses"]["Error"];
+            404: components["responses"]["Error"];
+        };
+    };
+    drops: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the centre let go since it started, and the gaps of the last 30 days by instance, stream and reason. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Losses"];
+                };
+            };
+            401: components["responses"]["Error"];
+        };
+    };
+    quarantine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was put aside, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Quarantined"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
         };
     };
     instanceCounters: {
