@@ -76,25 +76,37 @@ static void make_room(struct latencies *l)
     join(l, cheapest);
 }
 
-/* The first bin that is not below the code. */
+/* The first bin above the code. */
 static unsigned place_of(const struct latencies *l, uint16_t code)
 {
-    unsigned at = 0;
-    while (at < l->used && l->code[at] < code) {
-        at++;
+    unsigned at = l->used;
+    while (at > 0 && l->code[at - 1] > code) {
+        at--;
     }
     return at;
 }
 
-/* The bin that a code within `reach` of it belongs to, or NULL. */
-static uint32_t *bin_near(struct latencies *l, unsigned at, uint16_t code, int reach)
+/* The bin that a code is added to, NULL when it wants one of its own; `at` is the first above it.
+ */
+static uint32_t *bin_of(struct latencies *l, unsigned at, uint16_t code)
 {
+    int reach = l->used == LATENCY_BINS ? NEAR : 0;
     int above = at < l->used ? l->code[at] - code : UINT16_MAX + 1;
     int below = at > 0 ? code - l->code[at - 1] : UINT16_MAX + 1;
     if (above > reach && below > reach) {
         return NULL;
     }
-    return above <= below ? &l->count[at] : &l->count[at - 1];
+    return above < below ? &l->count[at] : &l->count[at - 1];
+}
+
+static void insert(struct latencies *l, unsigned at, uint16_t code, uint32_t count)
+{
+    for (unsigned i = l->used++; i > at; i--) {
+        l->code[i] = l->code[i - 1];
+        l->count[i] = l->count[i - 1];
+    }
+    l->code[at] = code;
+    l->count[at] = count;
 }
 
 static void add(struct latencies *l, uint16_t code, uint32_t count)
@@ -106,7 +118,7 @@ static void add(struct latencies *l, uint16_t code, uint32_t count)
         return;
     }
     unsigned at = place_of(l, code);
-    uint32_t *bin = bin_near(l, at, code, l->used == LATENCY_BINS ? NEAR : 0);
+    uint32_t *bin = bin_of(l, at, code);
     l->total += count;
     if (bin != NULL) {
         *bin += count;
@@ -116,11 +128,7 @@ static void add(struct latencies *l, uint16_t code, uint32_t count)
         make_room(l);
         at = place_of(l, code);
     }
-    memmove(&l->code[at + 1], &l->code[at], (l->used - at) * sizeof *l->code);
-    memmove(&l->count[at + 1], &l->count[at], (l->used - at) * sizeof *l->count);
-    l->code[at] = code;
-    l->count[at] = count;
-    l->used++;
+    insert(l, at, code, count);
 }
 
 void latencies_add(struct latencies *l, uint32_t us, uint32_t count)

@@ -2,8 +2,8 @@
  * Many latencies in bounded room, for their median, and so that two such sums become one. Exact to
  * 0.05 % up to LATENCY_BINS different ones; beyond that neighbours share a bin, the finest round
  * the median. The same idea as a DDSketch (Masson, Rim, Lee, VLDB 2019), whose 1 % would take 800
- * bins from 10 µs to a minute; a flow has to do with these. No pointers: a state that is copied,
- * compared and put to rest as bytes. What lies beyond `used` is zero.
+ * bins from 10 µs to a minute; a flow has to do with these. No pointers: a state that is copied and
+ * put to rest as bytes. Nobody looks at what lies beyond `used`.
  */
 #pragma once
 
@@ -29,6 +29,13 @@ struct latencies {
 uint16_t latency_code(uint32_t us);
 /* The least latency of that code, µs. */
 uint32_t latency_us(uint16_t code);
+
+/* Makes it one of none, and leaves the bins as they are. */
+static inline void latencies_clear(struct latencies *l)
+{
+    l->used = 0;
+    l->total = 0;
+}
 
 /* Adds one that came `count` times. */
 void latencies_add(struct latencies *l, uint32_t us, uint32_t count);

@@ -94,7 +94,8 @@ void flow_fill_record(const struct flow_table *t, const struct flow *f, const ch
     }
     bool only_one = r->final && f->reported.packets[0] + f->reported.packets[1] == 0;
     if (only_one) {
-        memset(r->trips, 0, sizeof r->trips); /* there is nothing to join them with */
+        latencies_clear(&r->trips[SIDE_CLIENT]); /* there is nothing to join them with */
+        latencies_clear(&r->trips[SIDE_SERVER]);
     }
 }
 

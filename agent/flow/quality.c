@@ -285,7 +285,7 @@ static void clear(struct flow_record *r, enum quality_unjudged why)
         r->out_of_order[i] = 0;
         r->segments[i] = (struct flow_segments){0};
         r->rtt[i] = (struct flow_rtt){0};
-        r->trips[i] = (struct latencies){0};
+        latencies_clear(&r->trips[i]);
         r->quality[i] = quality_without_score(why);
     }
     r->rtt_by = RTT_BY_NONE;

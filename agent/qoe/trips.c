@@ -66,5 +66,9 @@ void qoe_trips_fill(const struct qoe_trips *t, bool news, unsigned side, struct 
 {
     r->rtt[side] = news || t->sum.trips.total != 0 ? figures(t) : t->before;
     r->rtt[side].min_us = t->min_us;
-    r->trips[side] = news ? t->sum.trips : (struct latencies){0};
+    if (news) {
+        r->trips[side] = t->sum.trips;
+    } else {
+        latencies_clear(&r->trips[side]);
+    }
 }
