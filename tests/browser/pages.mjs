@@ -16,6 +16,7 @@ export function pagesOf({ live, device }) {
     { name: "network", route: "rules", path: "/policies/network", data: "tr[data-rule]", empty: /No servers are named yet/, row: "tr[data-rule] .rule-name", to: "dialog" },
     { name: "classes", route: "rules", path: "/policies/classes", data: "tr[data-rule]", empty: /No policies yet/, row: "tr[data-rule] .rule-name", to: "dialog" },
     { name: "reports", route: "reports", path: "/reports", data: "tr[data-state=done]", empty: /No report yet[^]*New report/, dialogs: ["[data-test=new-report]"] },
+    { name: "drops", route: "drops", path: "/drops", data: "tr[data-hop=kernel] .h-rate", empty: /Nothing to count yet[^]*Invite an instance/ },
     { name: "settings", route: "settings", path: "/settings", data: "[data-recipient] + tr, [data-recipient]", empty: /Nobody is told/, dialogs: ["[data-test=new-recipient]", "[data-test=mail-server]"] },
     { name: "missing", route: "missing", path: "/no/such/page", data: ".empty a", fixed: true },
   ];

@@ -19,6 +19,7 @@ export const router = createRouter({
     },
     { path: "/assets", name: "assets", component: () => import("@/pages/AssetsPage.vue") },
     { path: "/alerts", name: "alerts", component: () => import("@/pages/AlertsPage.vue") },
+    { path: "/drops", name: "drops", component: () => import("@/pages/DropsPage.vue") },
     {
       path: "/policies/:tab(acl|network|classes)",
       name: "rules",

@@ -37,6 +37,10 @@ export const getStates = (name: string, cursor?: string, signal?: Signal) =>
     query: { cursor, limit: 20 },
     signal,
   });
+export const getGaps = (name: string, signal?: Signal) =>
+  call("get", "/api/v1/instances/{name}/gaps", { path: { name }, signal });
+export const getDrops = (signal?: Signal) => call("get", "/api/v1/drops", { signal });
+export const getQuarantine = (signal?: Signal) => call("get", "/api/v1/quarantine", { signal });
 export const getCounters = (
   name: string,
   query: { from_ms: number; to_ms: number; step_s: number },

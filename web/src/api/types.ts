@@ -23,6 +23,7 @@ export type DevicePoint = Schemas["DevicePoint"];
 export type Neighbour = Schemas["Neighbour"];
 export type Probe = Schemas["Probe"];
 export type ProbePoint = Schemas["ProbePoint"];
+export type Losses = Schemas["Losses"];
 export type Fleet = Schemas["Fleet"];
 export type FlowHistory = Schemas["FlowHistory"];
 export type FlowMedia = Schemas["FlowMedia"];

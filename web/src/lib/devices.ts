@@ -93,7 +93,7 @@ export function linesOf<P extends Timed>(
   second: ((point: P) => number | null | undefined) | null,
   span: { from_ms: number; to_ms: number; spacing_ms: number },
 ): { data: ChartData; second: (number | null)[] | undefined } {
-  const data: ChartData = { x: [], y: [], gaps: [] };
+  const data: ChartData = { x: [], y: [], gaps: [], late: [] };
   const lower: (number | null)[] = [];
   const longest = span.spacing_ms * GAP_FACTOR;
   let previous: number | null = null;

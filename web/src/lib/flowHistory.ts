@@ -67,7 +67,7 @@ export function flowChart(points: readonly FlowPoint[], measure: FlowMeasure): {
   const [first, second] = LINES[measure];
   const known = points.filter((p) => p[first] !== undefined || p[second] !== undefined);
   return {
-    data: { x: known.map((p) => p.at_ms / 1000), y: known.map((p) => p[first] ?? null), gaps: [] },
+    data: { x: known.map((p) => p.at_ms / 1000), y: known.map((p) => p[first] ?? null), gaps: [], late: [] },
     second: known.map((p) => p[second] ?? null),
   };
 }

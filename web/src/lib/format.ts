@@ -36,6 +36,8 @@ function scaled(value: Maybe, base: number, units: readonly string[]): string {
 
 export const bitRate = (bps: Maybe) =>
   scaled(bps, 1000, ["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"]);
+/** Events in a second, to a tenth. */
+export const perSecond = (n: Maybe) => (n === null || n === undefined ? UNKNOWN : `${n < 10 ? n.toFixed(1) : count(Math.round(n))}/s`);
 export const packetRate = (pps: Maybe) => scaled(pps, 1000, ["pkt/s", "kpkt/s", "Mpkt/s"]);
 export const bytes = (size: Maybe) => scaled(size, 1000, ["B", "kB", "MB", "GB", "TB", "PB"]);
 

@@ -15,6 +15,8 @@ export interface ChartData {
   y: (number | null)[];
   /** Where data is missing between two points, or between the last point and the end. */
   gaps: Segment[];
+  /** Where points were filled in after an absence. */
+  late: Segment[];
 }
 
 const GAP_FACTOR = 2.5; // one late point is no gap
@@ -32,6 +34,13 @@ export function appendPoints(old: readonly Point[], fresh: readonly Point[], kee
   return [...old.filter((p) => p.at_ms >= keep_from_ms), ...added];
 }
 
+/** Steps that follow each other are one segment. */
+function noteLate(late: Segment[], at_ms: number, step_ms: number): void {
+  const last = late[late.length - 1];
+  if (last && at_ms <= last.to_ms + step_ms) last.to_ms = at_ms + step_ms;
+  else late.push({ from_ms: at_ms, to_ms: at_ms + step_ms });
+}
+
 /** A chart of one measure between two times. `step_ms` is the spacing of stored points. */
 export function chartData(
   points: readonly Point[],
@@ -40,7 +49,7 @@ export function chartData(
   to_ms: number,
   step_ms: number,
 ): ChartData {
-  const out: ChartData = { x: [], y: [], gaps: [] };
+  const out: ChartData = { x: [], y: [], gaps: [], late: [] };
   const longest = step_ms * GAP_FACTOR;
   let previous: number | null = null;
   for (const point of points) {
@@ -53,6 +62,7 @@ export function chartData(
     }
     out.x.push(point.at_ms / 1000);
     out.y.push(value);
+    if (point.late) noteLate(out.late, point.at_ms, step_ms);
     previous = point.at_ms;
   }
   // The last stored step is on its way for a while: only a longer silence is a gap.

@@ -25,6 +25,8 @@ export const classWord = (name: string) => word("quality.class", name);
 export const deviceStateWord = (state: string) => word("device.state", state);
 export const probeStateWord = (state: string) => word("probe.state", state);
 export const sourceWord = (source: string) => word("assets.source", source);
+export const streamWord = (stream: string) => word("stream", stream || "unknown");
+export const gapReason = (reason: string) => word("gap", reason);
 export const osWord = (os: string) => word("assets.os", os);
 export const deviceWord = (device: string) => word("assets.device", device);
 export const clueWord = (kind: string) => word("assets.clue", kind);
