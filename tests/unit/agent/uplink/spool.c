@@ -402,6 +402,80 @@ static void on_a_full_disk_flows_make_room_for_alerts(void **state)
     assert_int_equal(umount(folder), 0);
 }
 
+static void what_waits_is_set_aside_under_its_own_epoch_and_survives_a_restart(void **state)
+{
+    (void)state;
+    struct spool *s = open_spool(16 * MIB);
+    append_many(s, STREAM_COUNTER, 10, 40);
+    spool_ack(s, STREAM_COUNTER, NOW_S, 3);
+    assert_false(spool_set_aside(s, STREAM_COUNTER, 8, NOW_S)); /* seven wait */
+    assert_false(spool_set_aside(s, STREAM_ALERT, 0, NOW_S));   /* has no late lane */
+    assert_true(spool_set_aside(s, STREAM_COUNTER, 7, NOW_S));
+    struct spool_place late = spool_place(s, SPOOL_COUNTER_LATE);
+    struct spool_place live = spool_place(s, STREAM_COUNTER);
+    assert_int_equal(late.epoch, NOW_S);
+    assert_int_equal(late.acked, 3);
+    assert_int_equal(late.tail, 10);
+    assert_true(live.epoch > late.epoch);
+    assert_int_equal(live.tail, 0);
+    append_many(s, STREAM_COUNTER, 5, 40);
+    assert_false(spool_set_aside(s, STREAM_COUNTER, 1, NOW_S)); /* the one before is not through */
+    spool_close(s);
+
+    s = open_spool(16 * MIB);
+    assert_int_equal(spool_place(s, SPOOL_COUNTER_LATE).tail, 10);
+    assert_int_equal(spool_place(s, STREAM_COUNTER).epoch, live.epoch);
+    assert_int_equal(spool_place(s, STREAM_COUNTER).tail, 5);
+    struct stream_batch b = {.body = body, .size = sizeof body};
+    assert_int_equal(spool_read(s, SPOOL_COUNTER_LATE, 4, BATCH_MAX_RECORDS, &b, NULL), 0);
+    assert_int_equal(b.count, 7);
+    assert_int_equal(b.last, 10);
+    struct spool_stats stats;
+    spool_stats(s, &stats);
+    assert_int_equal(stats.records, 12);
+    spool_ack(s, SPOOL_COUNTER_LATE, late.epoch, 10);
+    assert_true(spool_set_aside(s, STREAM_COUNTER, 5, NOW_S));
+    assert_int_equal(spool_place(s, SPOOL_COUNTER_LATE).epoch, live.epoch);
+    assert_true(spool_place(s, STREAM_COUNTER).epoch > live.epoch);
+    spool_close(s);
+}
+
+static void a_stop_between_setting_aside_and_going_on_takes_no_epoch_twice(void **state)
+{
+    (void)state;
+    char from[100], to[100];
+    struct spool *s = open_spool(16 * MIB);
+    append_many(s, STREAM_FLOW, 10, 40);
+    spool_close(s);
+    snprintf(from, sizeof from, "%s/flow", folder);
+    snprintf(to, sizeof to, "%s/flow-late", folder);
+    assert_int_equal(rename(from, to), 0);
+    s = open_spool(16 * MIB);
+    assert_int_equal(spool_place(s, SPOOL_FLOW_LATE).tail, 10);
+    assert_true(spool_place(s, STREAM_FLOW).epoch > spool_place(s, SPOOL_FLOW_LATE).epoch);
+    spool_close(s);
+}
+
+static void a_full_spool_drops_what_was_set_aside_first(void **state)
+{
+    (void)state;
+    struct spool *s = open_spool(2 * MIB);
+    append_many(s, STREAM_FLOW, 1000, 1000);
+    assert_true(spool_set_aside(s, STREAM_FLOW, 1, NOW_S));
+    append_many(s, STREAM_FLOW, 1500, 1000);
+    struct stream_batch b = {.body = body, .size = sizeof body};
+    assert_int_equal(spool_read(s, SPOOL_FLOW_LATE, 1, BATCH_MAX_RECORDS, &b, NULL), 0);
+    size_t len;
+    struct gap gap;
+    const uint8_t *record = record_at(&b, 0, &len);
+    assert_int_equal(gap_unpack(record, len, &gap, NULL), 0);
+    assert_int_equal(gap.from, 1);
+    assert_int_equal(gap.reason, GAP_SPOOL_FULL);
+    b = read_from(s, STREAM_FLOW, 1);
+    assert_false(gap_is(record_at(&b, 0, &len), len));
+    spool_close(s);
+}
+
 int main(void)
 {
 #define SPOOL_TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_tree)
@@ -418,6 +492,9 @@ int main(void)
         SPOOL_TEST(what_a_failed_sync_left_in_doubt_is_a_gap),
         SPOOL_TEST(damage_in_the_last_segment_does_not_hold_up_what_follows),
         SPOOL_TEST(on_a_full_disk_flows_make_room_for_alerts),
+        SPOOL_TEST(what_waits_is_set_aside_under_its_own_epoch_and_survives_a_restart),
+        SPOOL_TEST(a_stop_between_setting_aside_and_going_on_takes_no_epoch_twice),
+        SPOOL_TEST(a_full_spool_drops_what_was_set_aside_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
