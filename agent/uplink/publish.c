@@ -349,6 +349,22 @@ void publish_acked(struct publish *p, const struct ack *a)
     pump(l);
 }
 
+/*
+ * The centre has forgotten what it had acknowledged: it was restored from before. A late lane that
+ * is through would never hear of it, so each sends what was acknowledged last, as at a welcome.
+ */
+static void ask_late_lanes(struct publish *p)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        struct lane *l = &p->lanes[i];
+        struct spool_place place = spool_place(p->o.spool, l->lane);
+        if (is_late(l) && l->in_flight == 0 && place.acked > 0) {
+            l->next = place.acked;
+            pump(l);
+        }
+    }
+}
+
 bool publish_nacked(struct publish *p, const struct nack *n)
 {
     struct lane *l = lane_of(p, n->stream, n->epoch);
@@ -370,6 +386,9 @@ bool publish_nacked(struct publish *p, const struct nack *n)
              n->expect, n->reason);
     rewind_to(l, n->expect);
     pump(l);
+    if (!is_late(l) && n->expect <= place.acked) {
+        ask_late_lanes(p);
+    }
     return true;
 }
 
