@@ -47,6 +47,35 @@ static const char measures_sql[] =
     " / nullif(sum(packets_c2s + packets_s2c), 0), count(*)"
     " FROM flow WHERE protocol_l4 = 6 AND" IN_PERIOD_SQL("last_at");
 
+/*
+ * The same for longer periods: sorting months of flows takes minutes, so the percentiles come from
+ * the roll-ups' buckets, each told by its middle, to 2 %.
+ */
+#define BUCKET_SQL(side, upto)                                                                     \
+    "(SELECT 2 * 1.04 ^ min(bucket) / 2.04 FROM c WHERE side = '" side "' AND upto >= " upto       \
+    " * total)"
+static const char long_measures_sql[] = "WITH l AS (SELECT side, bucket, sum(flows) AS n FROM" ROLLED_SQL(
+    "latency",
+    "day") " GROUP BY side, bucket),"
+           " c AS (SELECT side, bucket, sum(n) OVER (PARTITION BY side ORDER BY bucket) AS upto,"
+           " sum(n) OVER (PARTITION BY side) AS total FROM l)"
+           " SELECT " BUCKET_SQL("client", "0.5") "," BUCKET_SQL("client", "0.95") "," BUCKET_SQL(
+               "server",
+               "0.5") "," BUCKET_SQL("server",
+                                     "0.95") ","
+                                             " sum(retransmitted_c2s + retransmitted_s2c)::float8"
+                                             " / nullif(sum(packets_c2s + packets_s2c), 0),"
+                                             " sum(out_of_order_c2s + out_of_order_s2c)::float8"
+                                             " / nullif(sum(packets_c2s + packets_s2c), 0), count(*)"
+                                             " FROM flow WHERE protocol_l4 = 6 AND" IN_PERIOD_SQL(
+                                                 "last_at");
+enum { EXACT_MOST_S = 86400 };
+
+static const char *measures_of(const struct build *build)
+{
+    return build_seconds(build) > EXACT_MOST_S ? long_measures_sql : measures_sql;
+}
+
 static const struct measure {
     const char *label, *key;
     enum figure_unit unit;
@@ -207,9 +236,9 @@ static int write(struct build *build, struct err *e)
     struct pg_rows *scores = query_scores(build, PERIOD_NOW, e);
     struct pg_rows *scores_before = scores != NULL ? query_scores(build, PERIOD_BEFORE, e) : NULL;
     struct pg_rows *now =
-        scores_before != NULL ? build_query(build, measures_sql, PERIOD_NOW, e) : NULL;
+        scores_before != NULL ? build_query(build, measures_of(build), PERIOD_NOW, e) : NULL;
     struct pg_rows *before =
-        now != NULL ? build_query(build, measures_sql, PERIOD_BEFORE, e) : NULL;
+        now != NULL ? build_query(build, measures_of(build), PERIOD_BEFORE, e) : NULL;
     int result = -1;
     if (before != NULL) {
         write_scores(build, scores, scores_before);

@@ -118,9 +118,10 @@ static void item_done(struct intake *in, struct item *item)
 /* ---- what the sender is told ---- */
 
 /* Batches an agent may have under way: fewer as the queue fills, flows first, alerts never. */
-static uint32_t credit_for(struct intake *in, enum wire_stream stream)
+static uint32_t credit_for(struct intake *in, const struct envelope *env)
 {
-    size_t depth = queue_depth(in->others);
+    enum wire_stream stream = (enum wire_stream)env->kind;
+    size_t depth = queue_depth((env->flags & ENVELOPE_FLAG_LATE) != 0 ? in->late : in->others);
     if (stream == STREAM_ALERT || depth < INTAKE_SLOTS / 4) {
         return WINDOW_BATCHES;
     }
@@ -149,7 +150,7 @@ static void send_ack(struct store *s, const struct commit *c)
         .stream = env->kind,
         .epoch = env->epoch,
         .upto = c->upto,
-        .credit = credit_for(&s->intake, (enum wire_stream)env->kind),
+        .credit = credit_for(&s->intake, env),
     };
     publish(s, c->name, "ack", bytes, ack_pack(&ack, bytes, sizeof bytes));
 }

@@ -257,6 +257,7 @@ static void do_flows(struct sim *s, uint64_t epoch, uint64_t first, unsigned cou
             .value = 31,
             .of = 174,
         };
+        r.handshake_client_us = (uint32_t)(20000 + 371 * (first % 100) + i);
         r.segments[DIR_S2C].data = 174;
         r.retransmitted[DIR_S2C] = 31;
         r.rtt[SIDE_SERVER] = (struct flow_rtt){.median_us = 40000, .min_us = 39000, .samples = 9};

@@ -8,6 +8,7 @@ import pytest
 
 from lab import wait_for
 from sim import Sim
+from test_reports import Numbers
 
 HOUR_S, DAY_S = 3600, 86400
 RIPE = " at < now() - CASE level WHEN 'minute' THEN interval '75 s'" \
@@ -136,5 +137,14 @@ def test_readers_say_the_same_with_rollups_as_the_raw_rows(site):
         points = lab.api.get(f"/instances/pisa-1/counters?{span_ms}&step_s=3600")["series"][0]["points"]
         seconds = lab.sql(f"SELECT coalesce(sum(seconds), 0) FROM total_in(ARRAY[1], {span}, 'raw')")
         assert bool(points) == bool(seconds[0][0])
+    # Round trips, over days and to 2 %: a report of them against the raw rows.
+    report = lab.api.post("/reports", {"time_zone": "UTC", "scope": "fleet", "period": "custom",
+                                       "from_ms": int(now - 3 * DAY_S) * 1000, "to_ms": int(now) * 1000})
+    wait_for(lambda: lab.api.get(f"/reports/{report['id']}")["state"] == "done", 60, "the report is made")
+    page = Numbers(lab.api.request("GET", f"/api/v1/reports/{report['id']}/html")[2].decode()).values
+    for key, share in (("quality.rtt_client_p50", 0.5), ("quality.rtt_client_p95", 0.95)):
+        true = lab.sql(f"SELECT percentile_disc({share}) WITHIN GROUP (ORDER BY handshake_client_us) FROM flow"
+                       f" WHERE last_at >= to_timestamp({int(now - 3 * DAY_S)})")[0][0]
+        assert page[key] == pytest.approx(true, rel=0.021)
     day = lab.api.get(f"/instances/pisa-1/counters?from_ms={int(now - DAY_S) * 1000}&step_s=3600")
     assert any(point["late"] for point in day["series"][0]["points"])
