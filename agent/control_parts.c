@@ -168,7 +168,8 @@ void control_parts_close(struct control *c)
     host_table_free(c->hosts);
     geo_close(c->geo);
     settings_free(c->reloaded);
-    (void)uv_loop_close(&c->loop); /* busy only when it never ran, and then the process ends */
+    (void)uv_run(&c->loop, UV_RUN_NOWAIT); /* where it never ran, closed handles wait for this */
+    (void)uv_loop_close(&c->loop);         /* busy only then, and then the process ends */
 }
 
 void control_reload(struct control *c)

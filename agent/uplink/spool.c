@@ -389,6 +389,9 @@ uint64_t spool_reconcile(struct spool *s, enum wire_stream stream, uint64_t epoc
         spool_ack(s, stream, of->epoch, known);
         return known + 1;
     }
+    if (epoch == of->epoch) {
+        spool_ack(s, stream, epoch, s->offered[stream]); /* an older copy: all of this it has */
+    }
     struct err e = {0};
     uint64_t later = epoch + 1 > now_s ? epoch + 1 : now_s;
     if (stream_new_epoch(of, later, &e) != 0) {

@@ -69,7 +69,9 @@ int spool_read(struct spool *s, unsigned lane, uint64_t from, uint32_t max, stru
 void spool_ack(struct spool *s, unsigned lane, uint64_t epoch, uint64_t upto);
 /*
  * What the centre says it has (0, 0 when it knows nothing). When it knows more of our epoch than
- * we ever wrote, or a later epoch, the stream begins a new one. Returns the sequence to send next.
+ * we ever wrote, or a later epoch, the stream begins a new one with what the centre cannot know:
+ * what a folder put back from an older copy held of that epoch is stored. Returns the sequence to
+ * send next.
  */
 uint64_t spool_reconcile(struct spool *s, enum wire_stream stream, uint64_t epoch, uint64_t upto,
                          uint64_t now_s);

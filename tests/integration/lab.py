@@ -225,7 +225,8 @@ web = {TOP}/web/dist
         self.picketctl("agent", "add", name, "--site", site, "--out", out)
         return out
 
-    def agent(self, name, sources, site="pisa", token=None, extra="", capture="", ledger=True):
+    def agent(self, name, sources, site="pisa", token=None, extra="", capture="", ledger=True,
+              cap="256MiB"):
         """Starts an agent, with a ledger of its records; its token is made unless a file is given."""
         token = token or self.token(name, site)
         config = self.dir / f"{name}.conf"
@@ -240,7 +241,7 @@ sources = {sources}
 {capture}
 [spool]
 dir = {self.dir}/{name}.spool
-cap = 256MiB
+cap = {cap}
 {extra}
 """)
         self.ledgers[name] = self.dir / f"{name}.ledger"

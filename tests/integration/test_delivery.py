@@ -9,60 +9,8 @@ import time
 import pytest
 
 from lab import wait_for
+from ledger import check, is_settled
 from packets import write_load
-
-TABLES = {"alert": ["alert_event"], "flow": ["flow"],
-          "ctr": ["counter_interface", "counter_app", "counter_host_top", "counter_total"]}
-STREAM_NUMBERS = {"alert": 1, "ctr": 2, "flow": 3}
-
-
-def read_ledger(path):
-    """{stream: {(epoch, seq), …}} of each record that the agent's spool accepted."""
-    found = {word: set() for word in TABLES}
-    for line in path.read_text().splitlines():
-        words = line.split()
-        if len(words) == 3 and words[0] in found:
-            key = (int(words[1]), int(words[2]))
-            assert key not in found[words[0]], f"the spool gave {key} twice"
-            found[words[0]].add(key)
-    return found
-
-
-def stored(lab, name, stream):
-    keys = []
-    for table in TABLES[stream]:
-        keys += lab.sql(f"SELECT t.epoch, t.seq FROM {table} t JOIN instance i"
-                        " ON i.id = t.instance_id WHERE i.name = %s", name)
-    return keys
-
-
-def reported_gaps(lab, name, stream):
-    gaps = set()
-    for epoch, first, last in lab.sql(
-            "SELECT g.epoch, g.from_seq, g.to_seq FROM gap g JOIN instance i"
-            " ON i.id = g.instance_id WHERE i.name = %s AND g.stream = %s",
-            name, STREAM_NUMBERS[stream]):
-        gaps |= {(epoch, seq) for seq in range(first, last + 1)}
-    return gaps
-
-
-def assert_ledger_holds(lab, name, kills):
-    """Stored = ledger − gaps, none twice; per kill -9 of control one record may be in or out."""
-    ledger = read_ledger(lab.ledgers[name])
-    for stream, promised in ledger.items():
-        rows = stored(lab, name, stream)
-        assert len(rows) == len(set(rows)), f"{name} {stream}: stored twice"
-        gaps = reported_gaps(lab, name, stream)
-        missing, strange = promised - gaps - set(rows), set(rows) - promised
-        assert len(missing) <= kills, f"{name} {stream}: lost {sorted(missing)[:5]}"
-        assert len(strange) <= kills, f"{name} {stream}: not in the ledger {sorted(strange)[:5]}"
-    return {stream: len(keys) for stream, keys in ledger.items()}
-
-
-def is_settled(lab, name, kills):
-    """True when no more is missing than the kills may have taken, one record in hand each."""
-    return all(len(promised - reported_gaps(lab, name, stream) - set(stored(lab, name, stream)))
-               <= kills for stream, promised in read_ledger(lab.ledgers[name]).items())
 
 
 @pytest.mark.slow
@@ -115,6 +63,6 @@ def test_every_accepted_record_is_stored_once_across_kills_under_load(lab):
     wait_for(lambda: all(is_settled(lab, name, control_kills[name]) for name in names), 10,
              "the last words are stored")
     for name in names:
-        counts = assert_ledger_holds(lab, name, control_kills[name])
+        counts = check(lab, name, control_kills[name])
         print(name, counts)
         assert counts["flow"] > 1000 and counts["ctr"] > 50 and counts["alert"] > 10

@@ -11,7 +11,7 @@ import pytest
 from client import Api
 from lab import AGGREGATOR, AGENT, PICKETCTL, wait_for
 from packets import write_load
-from test_delivery import STREAM_NUMBERS, read_ledger, stored
+from ledger import STREAM_NUMBERS, read_ledger, stored
 
 
 FLOWS, SECONDS = 9000, 10  # of the load: half are one packet, half eight

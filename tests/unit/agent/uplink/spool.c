@@ -290,6 +290,20 @@ static void a_centre_that_knows_more_makes_a_new_epoch(void **state)
     spool_close(s);
 }
 
+static void an_older_copy_sends_only_what_came_after_it(void **state)
+{
+    (void)state;
+    struct spool *s = open_spool(4 * MIB);
+    append_many(s, STREAM_FLOW, 5, 32);
+    spool_close(s);
+    s = open_spool(4 * MIB); /* the copy; the centre has these five, and 85 that it lacks */
+    append_many(s, STREAM_FLOW, 2, 32);
+    uint64_t epoch = spool_place(s, STREAM_FLOW).epoch;
+    assert_int_equal(spool_reconcile(s, STREAM_FLOW, epoch, 90, NOW_S + 9), 1);
+    assert_int_equal(spool_place(s, STREAM_FLOW).tail, 2);
+    spool_close(s);
+}
+
 static void a_lost_folder_begins_a_later_epoch_than_its_state_tells(void **state)
 {
     (void)state;
@@ -488,6 +502,7 @@ int main(void)
         SPOOL_TEST(a_full_spool_drops_flows_before_alerts_and_tells_the_gap),
         SPOOL_TEST(damage_in_the_middle_is_a_gap_and_the_rest_is_read),
         SPOOL_TEST(a_centre_that_knows_more_makes_a_new_epoch),
+        SPOOL_TEST(an_older_copy_sends_only_what_came_after_it),
         SPOOL_TEST(a_lost_folder_begins_a_later_epoch_than_its_state_tells),
         SPOOL_TEST(what_a_failed_sync_left_in_doubt_is_a_gap),
         SPOOL_TEST(damage_in_the_last_segment_does_not_hold_up_what_follows),
