@@ -66,6 +66,14 @@ class Site:
         process.kill()
         self.kills[process.name] = self.kills.get(process.name, 0) + 1
         process.start()
+        if process is self.lab.database:
+            wait_for(self.database_is_back, 60, "PostgreSQL is back")
+
+    def database_is_back(self):
+        """A postmaster does not start while a child of the killed one still ends."""
+        if self.lab.database.child.poll() is not None:
+            self.lab.database.start()
+        return self.lab.database_answers()
 
     def settle(self, timeout=180):
         """After the fault: all is stored or told, states are true again, nothing has grown."""

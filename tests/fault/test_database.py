@@ -44,7 +44,7 @@ def test_a_database_put_back_from_an_older_backup_is_refilled_by_the_agents(site
     for entry in backup.iterdir():
         shutil.move(entry, data)
     lab.database.start()
-    wait_for(lab.database_answers, 60, "PostgreSQL is up")
+    wait_for(site.database_is_back, 60, "PostgreSQL is up")
     assert lab.sql("SELECT count(*) FROM flow")[0][0] < before, "the backup is no older"
     lab.aggregator.start()
     site.settle()
