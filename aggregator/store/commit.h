@@ -14,7 +14,7 @@
 enum commit_result {
     COMMIT_STORED = 1, /* acknowledge up to `upto` */
     COMMIT_HOLE,       /* records are missing: ask for `upto` + 1 */
-    COMMIT_STRANGER,   /* the name is no instance */
+    COMMIT_STRANGER,   /* the name is no instance, or it is revoked */
 };
 
 /* One batch of a group and what became of it. */

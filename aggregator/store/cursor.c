@@ -9,6 +9,11 @@
 
 enum { LISTS_MAX = 5 };
 
+/* Of the instance i: what a revoked one had on its way is not taken, or its alerts would stay. */
+#define IS_LET_IN                                                                                  \
+    "(i.state <> 'revoked' OR EXISTS (SELECT FROM instance_key k"                                  \
+    " WHERE k.instance_id = i.id AND k.revoked_at IS NULL))"
+
 static void lists_done(struct pg_list lists[LISTS_MAX])
 {
     for (int i = 0; i < LISTS_MAX; i++) {
@@ -41,7 +46,7 @@ int cursors_read(struct pg *pg, struct cursor *all, unsigned count, struct err *
 {
     static const char sql[] =
         "SELECT i.id, c.seq, (extract(epoch FROM c.updated_at) * 1000000)::bigint FROM unnest($1::text[], $2::smallint[], $3::bigint[])"
-        " WITH ORDINALITY AS w(name, stream, epoch, n) LEFT JOIN instance i ON i.name = w.name"
+        " WITH ORDINALITY AS w(name, stream, epoch, n) LEFT JOIN instance i ON i.name = w.name AND " IS_LET_IN
         " LEFT JOIN cursor c ON c.instance_id = i.id AND c.stream = w.stream"
         " AND c.epoch = w.epoch ORDER BY w.n";
     struct pg_list lists[LISTS_MAX] = {0};
@@ -79,12 +84,14 @@ static int move_some(struct pg *pg, const struct cursor *all, unsigned count, bo
     static const char set_sql[] =
         "UPDATE cursor c SET seq = w.upto, updated_at = now()"
         " FROM unnest($1::int[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[])"
-        " AS w(id, stream, epoch, stored, upto) WHERE c.instance_id = w.id"
+        " AS w(id, stream, epoch, stored, upto) JOIN instance i USING (id)"
+        " WHERE " IS_LET_IN " AND c.instance_id = w.id"
         " AND c.stream = w.stream AND c.epoch = w.epoch AND c.seq = w.stored";
     static const char new_sql[] =
         "INSERT INTO cursor (instance_id, stream, epoch, seq) SELECT id, stream, epoch, upto"
         " FROM unnest($1::int[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[])"
-        " AS w(id, stream, epoch, stored, upto) ON CONFLICT DO NOTHING";
+        " AS w(id, stream, epoch, stored, upto) JOIN instance i USING (id)"
+        " WHERE " IS_LET_IN " ON CONFLICT DO NOTHING";
     struct pg_list lists[LISTS_MAX] = {0};
     unsigned wanted = 0;
     if (lists_open(lists, count, PG_LIST_NUMBER, e) != 0) {
@@ -113,7 +120,9 @@ static int move_some(struct pg *pg, const struct cursor *all, unsigned count, bo
     }
     bool moved = pg_rows_affected(rows) == wanted;
     pg_rows_free(rows);
-    return moved ? 0 : err_set(e, ERR_BUSY, "a cursor was moved by another writer");
+    return moved
+               ? 0
+               : err_set(e, ERR_BUSY, "a cursor was moved by another writer, or its agent revoked");
 }
 
 int cursors_move(struct pg *pg, const struct cursor *all, unsigned count, struct err *e)

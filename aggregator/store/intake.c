@@ -195,7 +195,7 @@ static void conclude(struct store *s, struct commit *c)
         break;
     case COMMIT_STRANGER:
         metric_add(&s->options.metrics->messages_unknown, 1);
-        log_warn(NULL, "batch of %s, which is no instance", c->name);
+        log_warn(NULL, "batch of %s, which is no instance or was revoked", c->name);
         break;
     }
     commit_done(c);
