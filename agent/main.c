@@ -42,6 +42,7 @@ static void print_help(void)
         "    --json                 instead one JSON object a flow and line\n"
         "    --top N                flows in the last table, largest first (%d); 0: one line in all\n"
         "    --no-dpi               without nDPI: no applications, several times as fast\n"
+        "    --strict               tells flows that hide what they are, as dpi.strict does\n"
         "    --workers N            threads that read it (1); more are faster, and tell the same\n"
         "    --dpi-reference        only what nDPI says of each flow, asked as ndpiReader asks\n"
         "    --dpi-rules FILE       custom protocols in nDPI's form, with --dpi-reference\n"
@@ -60,6 +61,7 @@ enum option_id {
     OPT_JSON,
     OPT_TOP,
     OPT_NO_DPI,
+    OPT_STRICT,
     OPT_REFERENCE,
     OPT_RULES,
     OPT_WORKERS,
@@ -78,6 +80,7 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"top", required_argument, NULL, OPT_TOP},
     {"no-dpi", no_argument, NULL, OPT_NO_DPI},
+    {"strict", no_argument, NULL, OPT_STRICT},
     {"workers", required_argument, NULL, OPT_WORKERS},
     {"dpi-reference", no_argument, NULL, OPT_REFERENCE},
     {"dpi-rules", required_argument, NULL, OPT_RULES},
@@ -134,6 +137,7 @@ static int take_option(int id, const char *argument, struct options *o)
         return -1;
     case OPT_JSON: o->read.json = true; return -1;
     case OPT_NO_DPI: o->read.no_dpi = true; return -1;
+    case OPT_STRICT: o->read.strict = true; return -1;
     case OPT_TOP:
         return read_number(argument, 0, 1000000, &o->read.top,
                            "--top wants a number up to 1000000");

@@ -214,6 +214,7 @@ static int open_reading(struct reading *r, const struct read_options *options, s
         return -1;
     }
     r->settings->dpi_enabled = !options->no_dpi;
+    r->settings->dpi_strict = options->strict;
     if (engine_link_open(&r->link, options->workers, e) != 0) {
         return -1;
     }

@@ -8,6 +8,7 @@ struct read_options {
     bool json;         /* one line a flow, in order of the first packet; else a table */
     unsigned top;      /* rows of the table */
     bool no_dpi;       /* flows without nDPI's verdicts, several times as fast */
+    bool strict;       /* as dpi.strict */
     unsigned workers;  /* threads that read it, 1 to ENGINE_MAX_WORKERS */
     bool reference;    /* reference_file instead */
     const char *rules; /* for it: a file of custom protocols; NULL: none */

@@ -252,6 +252,14 @@ static const struct conf_row rows[] = {
      .fallback = "",
      .reloadable = true,
      .help = "Protocols, by nDPI name, whose dissectors are switched off."},
+    {.key = "dpi.strict",
+     .type = CONF_BOOL,
+     .offset = AT(dpi_strict),
+     .fallback = "false",
+     .reloadable = true,
+     .help =
+         "Alert on flows that hide what they are: encrypted from their first byte without a name, "
+         "OpenVPN. Where such traffic is usual it tells nothing."},
     {.key = "dpi.max_states",
      .type = CONF_INT,
      .offset = AT(dpi_max_states),
@@ -648,6 +656,7 @@ bool settings_engine_differs(const struct settings *from, const struct settings 
            from->flow_idle_other != to->flow_idle_other ||
            from->flow_unanswered != to->flow_unanswered || from->flow_linger != to->flow_linger ||
            from->flow_report != to->flow_report || from->dpi_enabled != to->dpi_enabled ||
+           from->dpi_strict != to->dpi_strict ||
            lists_differ(&from->dpi_disabled, &to->dpi_disabled) ||
            from->dpi_max_states != to->dpi_max_states;
 }

@@ -46,6 +46,7 @@ struct settings {
     int64_t flow_report;
 
     bool dpi_enabled;
+    bool dpi_strict;
     struct conf_list dpi_disabled;
     int64_t dpi_max_states;
 

@@ -78,7 +78,7 @@ static void inspect(struct worker *w, struct flow *f, const struct packet *p, en
         worker_take_verdict(w, f);
     }
     if ((news & DPI_NEWS_DONE) != 0) {
-        dpi_drop(w->dpi, &f->dpi);
+        worker_settle(w, f);
     }
 }
 
@@ -86,7 +86,9 @@ bool worker_note(struct worker *w, struct flow *f, const struct packet *p, enum 
 {
     bool replan = flow_note(f, p, dir);
     flow_quality_note(w->table, f, p, dir);
-    worker_look_for_prints(w, f, p, dir);
+    if (f->looked != PRINT_LOOKED_ENOUGH) {
+        worker_look_closer(w, f, p, dir);
+    }
     if (!f->dpi.done) {
         inspect(w, f, p, dir);
     }

@@ -18,7 +18,7 @@ static void conclude(struct worker *w, struct flow *f)
     }
     dpi_conclude(w->dpi, &f->dpi);
     worker_take_verdict(w, f);
-    dpi_drop(w->dpi, &f->dpi);
+    worker_settle(w, f);
 }
 
 bool worker_send_last(struct worker *w, struct flow *f)

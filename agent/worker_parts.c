@@ -134,6 +134,7 @@ struct worker *worker_new(const struct settings *settings, struct engine_link *l
     w->unanswered_ns = limits.unanswered;
     const struct dpi_options options = {
         .enabled = settings->dpi_enabled,
+        .strict = settings->dpi_strict,
         .disabled = (const char *const *)settings->dpi_disabled.items,
         .disabled_count = settings->dpi_disabled.count,
         .max_states = (uint32_t)settings->dpi_max_states,

@@ -8,6 +8,7 @@
 #include "agent/collect/collect.h"
 #include "agent/decode/fragment.h"
 #include "agent/dpi/bursts.h"
+#include "agent/dpi/repeats.h"
 #include "agent/emit.h"
 #include "agent/flow/expire.h"
 #include "agent/flow/half_open.h"
@@ -70,6 +71,7 @@ struct worker {
     uint64_t fragments_shed;
     uint64_t refused;
     struct bursts bursts;
+    struct repeats random; /* flows without a name and with random payloads */
     struct worker_shed shed;
     uint64_t progress;
     uint64_t stats_ns; /* when the kernel was last asked for its drops */
@@ -132,14 +134,6 @@ static inline void worker_look_for_names(struct worker *w, const struct packet *
 {
     if (p->ends.protocol == PROTO_UDP && !p->later_fragment) {
         sight_packet(w->sight, &w->emitter, p);
-    }
-}
-
-static inline void worker_look_for_prints(struct worker *w, struct flow *f, const struct packet *p,
-                                          enum flow_dir dir)
-{
-    if (f->looked != PRINT_LOOKED_ENOUGH) {
-        prints_look(w->prints, f->self, &f->looked, p, dir == DIR_C2S);
     }
 }
 

@@ -55,6 +55,28 @@ void worker_first_data(struct worker *w, struct flow *f, const struct packet *p,
     emit_risks(&w->emitter, f, w->clock_ns);
 }
 
+void worker_look_closer(struct worker *w, struct flow *f, const struct packet *p, enum flow_dir dir)
+{
+    prints_look(w->prints, f->self, &f->looked, p, dir == DIR_C2S);
+    struct print_alpn alpn = prints_alpn(w->prints);
+    uint64_t risks = risks_of_alpn(alpn.protocol, alpn.len, f->key.server_port);
+    if (risks != 0) {
+        f->risks |= risks;
+        emit_risks(&w->emitter, f, w->clock_ns);
+    }
+}
+
+/* ---- the verdict ---- */
+
+void worker_settle(struct worker *w, struct flow *f)
+{
+    if (dpi_is_random(w->dpi, &f->dpi) && repeats_note(&w->random, &f->key, w->clock_ns)) {
+        f->risks |= RISK(ALERT_FULLY_ENCRYPTED_FLOW);
+        emit_risks(&w->emitter, f, w->clock_ns);
+    }
+    dpi_drop(w->dpi, &f->dpi);
+}
+
 /* ---- the end ---- */
 
 static bool is_unicast(const struct flow_key *key)

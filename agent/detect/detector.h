@@ -44,6 +44,7 @@ struct detector {
 
 extern const struct detector detector_flow_media;
 extern const struct detector detector_flow_risk;
+extern const struct detector detector_host_beacon;
 extern const struct detector detector_host_scan;
 extern const struct detector detector_host_trw;
 extern const struct detector detector_policy_acl;

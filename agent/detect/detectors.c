@@ -3,9 +3,10 @@
 #include <stdlib.h>
 
 static const struct detector *const registry[] = {
-    &detector_flow_media, &detector_flow_risk,      &detector_host_scan,    &detector_host_trw,
-    &detector_policy_acl, &detector_policy_netconf, &detector_policy_hosts, &detector_site_capture,
-    &detector_site_agent, &detector_site_exporters, &detector_site_devices, &detector_site_probes,
+    &detector_flow_media,   &detector_flow_risk,  &detector_host_beacon,    &detector_host_scan,
+    &detector_host_trw,     &detector_policy_acl, &detector_policy_netconf, &detector_policy_hosts,
+    &detector_site_capture, &detector_site_agent, &detector_site_exporters, &detector_site_devices,
+    &detector_site_probes,
 };
 enum { DETECTORS = sizeof registry / sizeof registry[0] };
 

@@ -6,10 +6,12 @@
  */
 #include "agent/dpi/dpi.h"
 
+#include "agent/dpi/evasion.h"
 #include "agent/dpi/info.h"
 #include "agent/dpi/library.h"
 #include "agent/dpi/risks.h"
 #include "agent/dpi/signatures.h"
+#include "common/alert_kinds.h"
 #include "common/slab.h"
 
 #include <stdio.h>
@@ -40,13 +42,17 @@ struct dpi_state {
     ndpi_protocol protocol;
     ndpi_risk risks_told;
     bool host_told;
+    bool client_spoke; /* its first payload was looked at, and… */
+    bool random;       /* …says nothing */
+    struct openvpn openvpn;
 };
 
 struct dpi {
     struct ndpi_detection_module_struct *module; /* NULL: DPI is switched off */
     struct slab states;
     struct dpi_caps caps;
-    bool reference;          /* see dpi_options */
+    bool reference; /* see dpi_options, as the next */
+    bool strict;
     uint32_t signatures_off; /* bit per number */
     uint64_t refused;
     _Atomic uint32_t *breadcrumb; /* read by the parent once we are dead */
@@ -145,6 +151,7 @@ struct dpi *dpi_new(const struct dpi_options *options, struct err *e)
     }
     dpi->breadcrumb = options->breadcrumb;
     dpi->reference = options->reference;
+    dpi->strict = options->strict;
     dpi->caps = options->reference ? reference_caps : usual_caps;
     if (!options->enabled) {
         return dpi;
@@ -256,6 +263,29 @@ static unsigned news_of(struct dpi_state *state, const ndpi_protocol *now)
     return news;
 }
 
+/* What the library does not look for, or not in all its forms. */
+static void look_by_ourselves(struct dpi *dpi, struct dpi_flow *flow, struct dpi_state *state,
+                              const struct packet *p, bool from_client)
+{
+    bool tcp = p->ends.protocol == PROTO_TCP;
+    if (p->payload_len == 0 || (!tcp && p->ends.protocol != PROTO_UDP)) {
+        return;
+    }
+    if (from_client && !state->client_spoke) {
+        state->client_spoke = true;
+        state->random = tcp && evasion_is_random(p->payload, p->payload_len);
+    }
+    uint8_t number = flow->signature;
+    if (number == 0) {
+        number = signature_of(p);
+    }
+    if (number == 0 &&
+        openvpn_look(&state->openvpn, p->payload, p->payload_len, tcp, from_client)) {
+        number = signature_openvpn;
+    }
+    flow->signature = (dpi->signatures_off >> number & 1) != 0 ? 0 : number;
+}
+
 unsigned dpi_feed(struct dpi *dpi, struct dpi_flow *flow, const struct packet *p, bool from_client)
 {
     if (dpi->module == NULL || p->later_fragment || tells_nothing(dpi, flow, p)) {
@@ -265,9 +295,8 @@ unsigned dpi_feed(struct dpi *dpi, struct dpi_flow *flow, const struct packet *p
     if (state == NULL) {
         return DPI_NEWS_NONE;
     }
-    if (!dpi->reference && flow->signature == 0) {
-        uint8_t number = signature_of(p);
-        flow->signature = (dpi->signatures_off >> number & 1) != 0 ? 0 : number;
+    if (!dpi->reference) {
+        look_by_ourselves(dpi, flow, state, p, from_client);
     }
     uint16_t len = copy_packet(dpi, p);
     leave_breadcrumb(dpi, state);
@@ -377,6 +406,27 @@ static bool name_by_signature(const struct dpi_flow *flow, struct dpi_result *re
     return known != NULL;
 }
 
+static uint64_t risk_of_vpn(const struct dpi *dpi, const struct dpi_result *result)
+{
+    bool vpn = dpi->strict && strcmp(result->app, "OpenVPN") == 0;
+    return vpn ? 1ull << ALERT_OPENVPN_DETECTED : 0;
+}
+
+/* Guessed by its port to be what it would have begun otherwise for. */
+static bool is_guessed_web(const struct dpi_state *state)
+{
+    uint16_t app = library_app(&state->protocol);
+    return confidence_of(state->flow.confidence) == DPI_BY_PORT &&
+           (app == NDPI_PROTOCOL_TLS || app == NDPI_PROTOCOL_HTTP);
+}
+
+bool dpi_is_random(const struct dpi *dpi, const struct dpi_flow *flow)
+{
+    const struct dpi_state *state = flow->state != 0 ? slab_at(&dpi->states, flow->state) : NULL;
+    return dpi->strict && state != NULL && state->random && flow->signature == 0 &&
+           (!is_known(&state->protocol) || is_guessed_web(state));
+}
+
 void dpi_describe(struct dpi *dpi, const struct dpi_flow *flow, struct dpi_result *result)
 {
     *result = (struct dpi_result){.protocol = "Unknown", .app = "Unknown", .category = ""};
@@ -390,12 +440,14 @@ void dpi_describe(struct dpi *dpi, const struct dpi_flow *flow, struct dpi_resul
     uint8_t confidence = confidence_of(state->flow.confidence);
     bool guessed = !is_known(&state->protocol) || confidence <= DPI_BY_ADDRESS;
     if (guessed && name_by_signature(flow, result)) {
+        result->risks |= risk_of_vpn(dpi, result);
         return;
     }
     if (!is_known(&state->protocol)) {
         return;
     }
     uint16_t master = name_protocol(dpi, &state->protocol, result);
+    result->risks |= risk_of_vpn(dpi, result);
     result->confidence = confidence;
     fill_info(state, master, result);
 }

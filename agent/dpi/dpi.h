@@ -59,7 +59,8 @@ struct dpi_options {
     size_t disabled_count;
     uint32_t max_states;
     _Atomic uint32_t *breadcrumb; /* protocol id in hand + 1, 0 outside; read after a crash */
-    const char *rules;            /* file of custom protocols in nDPI's form; NULL: none */
+    bool strict;       /* flows that hide what they are are a risk; a VPN is one of them */
+    const char *rules; /* file of custom protocols in nDPI's form; NULL: none */
     /*
      * The habits of ndpiReader 4.2, so that its expected results can be compared: its packet
      * caps, every packet shown, directions left to the library, a last guess for each flow.
@@ -85,6 +86,11 @@ void dpi_describe(struct dpi *dpi, const struct dpi_flow *flow, struct dpi_resul
 void dpi_guess(struct dpi *dpi, const struct endpoints *ends, struct dpi_result *result);
 /* Guesses what is still unknown, so that dpi_describe tells the last word; the state stays. */
 void dpi_conclude(struct dpi *dpi, struct dpi_flow *flow);
+/*
+ * In strict mode, before the state goes: true when nobody has a name for the flow and the client's
+ * first bytes are as random as encrypted ones.
+ */
+bool dpi_is_random(const struct dpi *dpi, const struct dpi_flow *flow);
 /* Frees the state; the flow counts as done. */
 void dpi_drop(struct dpi *dpi, struct dpi_flow *flow);
 

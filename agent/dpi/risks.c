@@ -37,6 +37,36 @@ uint64_t risks_of_name(const char *host)
     return 0;
 }
 
+/* ---- ALPN ---- */
+
+/* Of IANA's registry of ALPN protocol ids; XMPP and TURN are left out, as both use 443 by right. */
+static bool is_one_of(const uint8_t *protocol, size_t len, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        if (strlen(*names) == len && memcmp(protocol, *names, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t risks_of_alpn(const uint8_t *protocol, size_t len, uint16_t port)
+{
+    static const char *const web[] = {"h2", "http/1.1", "http/1.0", NULL};
+    static const char *const others[] = {"dot", "imap",  "pop3",  "managesieve", "ftp",
+                                         "irc", "sip/2", "nntp/", "mqtt",        NULL};
+    /* SMTP, LDAP, DNS, FTP, IMAP, POP3, SIP, syslog, IRC and MQTT, each over TLS. */
+    static const uint16_t services[] = {465, 636, 853, 989, 990, 993, 995, 5061, 6514, 6697, 8883};
+    if (len == 0) {
+        return 0;
+    }
+    bool odd = port == 443 && is_one_of(protocol, len, others);
+    for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
+        odd = odd || (port == services[i] && is_one_of(protocol, len, web));
+    }
+    return odd ? RISK(ALERT_TLS_ALPN_SNI_MISMATCH) : 0;
+}
+
 /* ---- texts ---- */
 
 static int hex_of(uint8_t c)

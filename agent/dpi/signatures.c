@@ -176,14 +176,16 @@ static const struct {
     {{"TuyaLP", "IoT-Scada"}, is_tuya},
     {{"TPLINK_SHP", "IoT-Scada"}, is_tplink},
     {{"DNS", "Network"}, is_dns},
+    {{"OpenVPN", "VPN"}, NULL}, /* see evasion.h */
 };
 enum { SIGNATURES = sizeof table / sizeof table[0] };
+const uint8_t signature_openvpn = SIGNATURES;
 
 uint8_t signature_of(const struct packet *p)
 {
     bool carries = p->ends.protocol == PROTO_UDP || p->ends.protocol == PROTO_TCP;
     for (uint8_t i = 0; carries && p->payload_len > 0 && i < SIGNATURES; i++) {
-        if (table[i].fits(p)) {
+        if (table[i].fits != NULL && table[i].fits(p)) {
             return (uint8_t)(i + 1);
         }
     }

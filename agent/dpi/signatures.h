@@ -14,6 +14,9 @@ struct signature {
     const char *category;
 };
 
+/* Known by a conversation and not by one look: never told by signature_of. */
+extern const uint8_t signature_openvpn;
+
 /* A number for signature_at, or 0 when none fits. */
 uint8_t signature_of(const struct packet *p);
 /* NULL for 0 and behind the last. */

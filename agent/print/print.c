@@ -49,8 +49,14 @@ struct prints {
     uint8_t frames[QUIC_PACKET_MAX];
     struct tls_client client; /* the hello in hand */
     struct tls_server server;
+    struct print_alpn alpn; /* of the look in hand */
     struct syns syns;
 };
+
+struct print_alpn prints_alpn(const struct prints *ps)
+{
+    return ps->alpn;
+}
 
 struct prints *prints_new(uint32_t max_flows, struct err *e)
 {
@@ -189,6 +195,7 @@ static void take_client(struct prints *ps, struct entry *entry, const struct tls
     if (!tls_read_client(body, carrier == JA_DTLS, &ps->client)) {
         return;
     }
+    ps->alpn = (struct print_alpn){.protocol = ps->client.alpn, .len = ps->client.alpn_len};
     ja4_of(ps->digest, &ps->client, carrier, program->ja4);
     if (ja3_of(ps->digest, &ps->client, program->client)) {
         program->known |= PRINT_CLIENT;
@@ -388,6 +395,7 @@ void prints_look(struct prints *ps, uint32_t flow, uint8_t *looked, const struct
 {
     struct print_flow *f = &ps->flows[flow];
     bool tcp = p->ends.protocol == PROTO_TCP;
+    ps->alpn = (struct print_alpn){0};
     if (!tcp && p->ends.protocol != PROTO_UDP) {
         *looked = PRINT_LOOKED_ENOUGH;
         return;

@@ -29,6 +29,12 @@ size_t prints_bytes(uint32_t max_flows);
  */
 void prints_look(struct prints *ps, uint32_t flow, uint8_t *looked, const struct packet *p,
                  bool from_client);
+/* What the TLS client's hello that the last look found offers first (ALPN); len 0: none found. */
+struct print_alpn {
+    const uint8_t *protocol; /* borrowed until the next look */
+    size_t len;
+};
+struct print_alpn prints_alpn(const struct prints *ps);
 /* What is known by now; all zero when nothing is. */
 void prints_fill(const struct prints *ps, uint32_t flow, struct flow_prints *to);
 /* True when one of the flow's fingerprints reads so. */

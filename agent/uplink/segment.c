@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 enum { NEAR_SIZE = 496 }; /* bytes read with a record's head: a flow has some 300 */
@@ -57,34 +56,36 @@ static uint32_t record_crc(uint64_t sequence, const void *bytes, size_t len)
     return crc32c(crc32c(0, &sequence, sizeof sequence), bytes, len);
 }
 
-int segment_append(struct segment *s, int fd, uint64_t sequence, const void *bytes, size_t len,
-                   struct err *e)
+size_t segment_frame(struct segment *s, uint64_t sequence, const void *bytes, size_t len,
+                     uint8_t *buf, struct err *e)
 {
     if (len > SEGMENT_RECORD_MAX || sequence < s->next) {
-        return err_set(e, ERR_ARG, "a spool record of %zu bytes and sequence %" PRIu64, len,
-                       sequence);
+        (void)err_set(e, ERR_ARG, "a spool record of %zu bytes and sequence %" PRIu64, len,
+                      sequence);
+        return 0;
     }
-    uint8_t head[SEGMENT_RECORD_HEAD_SIZE];
-    struct writer w = writer_of(head, sizeof head);
+    struct writer w = writer_of(buf, SEGMENT_RECORD_HEAD_SIZE + len);
     writer_le32(&w, (uint32_t)len);
     writer_le32(&w, record_crc(sequence, bytes, len));
     writer_le64(&w, sequence);
-    struct iovec parts[] = {
-        {.iov_base = head, .iov_len = sizeof head},
-        {.iov_base = (void *)(uintptr_t)bytes, .iov_len = len},
-    };
-    ssize_t wanted = (ssize_t)(sizeof head + len);
-    ssize_t done = pwritev(fd, parts, 2, (off_t)s->size);
-    if (done != wanted) {
-        int cause = done < 0 ? errno : ENOSPC;
-        int cut = ftruncate(fd, (off_t)s->size);
-        (void)cut; /* the next append writes over it in any case */
-        errno = cause;
-        return err_set_errno(e, "append to the spool");
-    }
-    s->size += (uint64_t)done;
+    writer_bytes(&w, bytes, len);
+    s->size += writer_len(&w);
     s->next = sequence + 1;
-    return 0;
+    return writer_len(&w);
+}
+
+int segment_write(const struct segment *s, int fd, const uint8_t *bytes, size_t len, struct err *e)
+{
+    off_t at = (off_t)(s->size - len);
+    ssize_t done = pwrite(fd, bytes, len, at);
+    if (done == (ssize_t)len) {
+        return 0;
+    }
+    int cause = done < 0 ? errno : ENOSPC;
+    int cut = ftruncate(fd, at);
+    (void)cut; /* the next writing goes over it in any case */
+    errno = cause;
+    return err_set_errno(e, "write to the spool");
 }
 
 int segment_read(int fd, const struct segment *s, struct segment_cursor *at, uint64_t *sequence,

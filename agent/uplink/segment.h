@@ -37,9 +37,15 @@ int segment_path(const char *dir, uint64_t first, char path[SEGMENT_PATH_SIZE], 
 int segment_create(const char *dir, uint64_t epoch, uint64_t first, struct segment *s,
                    struct err *e);
 
-/* Appends one record; on failure the file is as it was before. sequence ≥ s->next. */
-int segment_append(struct segment *s, int fd, uint64_t sequence, const void *bytes, size_t len,
-                   struct err *e);
+/*
+ * Puts one record, as it is to stand at the segment's end, into a buffer with room for it and its
+ * head. The segment counts it from now on; sequence ≥ s->next. Returns its bytes, 0 and e when it
+ * is refused.
+ */
+size_t segment_frame(struct segment *s, uint64_t sequence, const void *bytes, size_t len,
+                     uint8_t *buf, struct err *e);
+/* Writes the last len bytes that were framed. On failure the file is as it was before. */
+int segment_write(const struct segment *s, int fd, const uint8_t *bytes, size_t len, struct err *e);
 
 /*
  * Reads the head alone: s->size is the file's, s->next is s->first until the caller knows better.

@@ -18,7 +18,9 @@ enum {
     SEGMENT_MIN = 64 * 1024,
     SEGMENTS_IN_CAP = 16, /* a small spool has small segments, so that dropping one is no rout */
     REPLAY_SHARE = 5,     /* a fifth of the cap may keep what is acknowledged, to send again */
-    AGE_MARKS = 256
+    AGE_MARKS = 256,
+    LEDGER_SIZE = 16 * 1024,
+    LEDGER_LINE = 80
 };
 
 /* When some sequences were accepted, coarsely: enough to tell the age of the oldest. */
@@ -36,6 +38,8 @@ struct spool {
     uint64_t offered[SPOOL_LANES_END]; /* the highest sequence that the centre may know */
     uint64_t cap_bytes, dropped;
     int ledger_fd;
+    char ledger[LEDGER_SIZE]; /* lines about records that are not written yet */
+    size_t ledger_len;
     bool failed;
 };
 
@@ -149,6 +153,7 @@ void spool_close(struct spool *s)
     if (s == NULL) {
         return;
     }
+    spool_flush(s);
     for (unsigned lane = 1; lane < SPOOL_LANES_END; lane++) {
         if (s->streams[lane].write_fd >= 0) {
             (void)fdatasync(s->streams[lane].write_fd);
@@ -228,17 +233,27 @@ static bool make_room(struct spool *s, size_t len)
     return bytes_of_all(s) + len <= s->cap_bytes;
 }
 
-static void ledger_write(const struct spool *s, enum wire_stream stream, uint64_t sequence)
+/* A line stands in the ledger only once its record is written, or given up as a gap. */
+static void ledger_save(struct spool *s)
+{
+    if (s->ledger_len > 0 &&
+        write(s->ledger_fd, s->ledger, s->ledger_len) != (ssize_t)s->ledger_len) {
+        log_error(NULL, "the ledger takes no more lines");
+    }
+    s->ledger_len = 0;
+}
+
+static void ledger_note(struct spool *s, enum wire_stream stream, uint64_t sequence)
 {
     if (s->ledger_fd < 0) {
         return;
     }
-    char line[80];
-    int len = snprintf(line, sizeof line, "%s %" PRIu64 " %" PRIu64 "\n", wire_stream_word(stream),
-                       s->streams[stream].epoch, sequence);
-    if (write(s->ledger_fd, line, (size_t)len) != len) {
-        log_error(NULL, "the ledger takes no more lines");
+    if (s->ledger_len + LEDGER_LINE > sizeof s->ledger) {
+        spool_flush(s);
     }
+    int len = snprintf(s->ledger + s->ledger_len, LEDGER_LINE, "%s %" PRIu64 " %" PRIu64 "\n",
+                       wire_stream_word(stream), s->streams[stream].epoch, sequence);
+    s->ledger_len += (size_t)len; /* fits: a word and two numbers */
 }
 
 /* Marks thin out by halves, so that they always span everything that waits. */
@@ -301,12 +316,40 @@ int spool_append(struct spool *s, enum wire_stream stream, const void *bytes, si
         return -1;
     }
     s->failed = false;
-    ledger_write(s, stream, given);
+    ledger_note(s, stream, given);
     age_note(&s->ages[stream], given, clock_wall_ns());
     if (sequence != NULL) {
         *sequence = given;
     }
     return 0;
+}
+
+/* What cannot be written although room was made is given up: a gap. */
+static void flush_lane(struct spool *s, unsigned lane)
+{
+    struct stream *of = &s->streams[lane];
+    struct err e = {0};
+    int result = stream_flush(of, &e);
+    if (result != 0 && e.sys == ENOSPC && free_one_segment(s)) {
+        e = (struct err){0};
+        result = stream_flush(of, &e);
+    }
+    if (result != 0) {
+        unsigned lost = stream_forget_pending(of);
+        s->failed = true;
+        s->dropped += lost;
+        log_error(&e, "%u records of %s could not be kept", lost, lane_word(lane));
+    }
+}
+
+void spool_flush(struct spool *s)
+{
+    for (unsigned lane = 1; lane < SPOOL_LANES_END; lane++) {
+        if (s->streams[lane].pending_len > 0) {
+            flush_lane(s, lane);
+        }
+    }
+    ledger_save(s);
 }
 
 bool spool_sync_begin(struct spool *s, unsigned lane, struct spool_sync *job)
@@ -315,6 +358,7 @@ bool spool_sync_begin(struct spool *s, unsigned lane, struct spool_sync *job)
     if (!is_there(from)) {
         return false;
     }
+    flush_lane(s, lane);
     uint64_t upto = from->segments[from->count - 1].next - 1; /* not what was skipped behind it */
     *job = (struct spool_sync){.lane = lane, .fd = -1, .epoch = from->epoch, .upto = upto};
     if (upto <= from->durable) {
@@ -416,6 +460,9 @@ static int set_aside(struct spool *s, enum wire_stream stream, unsigned late, ui
     uint64_t above = s->streams[stream].epoch + 1;
     if (lane_path(s, stream, from, e) != 0 || lane_path(s, late, to, e) != 0 ||
         (is_there(&s->streams[late]) && stream_remove(&s->streams[late], e) != 0)) {
+        return -1;
+    }
+    if (stream_flush(&s->streams[stream], e) != 0) {
         return -1;
     }
     if (fdatasync(s->streams[stream].write_fd) != 0) {

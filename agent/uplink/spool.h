@@ -49,6 +49,9 @@ void spool_close(struct spool *s);
 int spool_append(struct spool *s, enum wire_stream stream, const void *bytes, size_t len,
                  uint64_t *sequence, struct err *e);
 
+/* Writes what was accepted: before its owner's loop waits, so that it outlives the process. */
+void spool_flush(struct spool *s);
+
 /* fdatasync away from the loop: begin on the loop, run on any thread, end on the loop. */
 struct spool_sync {
     unsigned lane;

@@ -13,7 +13,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { STATE_MAX = 256 };
+enum {
+    STATE_MAX = 256,
+    PENDING_SIZE = SEGMENT_RECORD_MAX + 16 * 1024, /* room for the largest record */
+};
 
 static int state_path(const struct stream *s, char path[SEGMENT_PATH_SIZE], struct err *e)
 {
@@ -171,9 +174,37 @@ static int begin_segment(struct stream *s, struct err *e)
     return 0;
 }
 
+int stream_flush(struct stream *s, struct err *e)
+{
+    if (s->pending_len == 0) {
+        return 0;
+    }
+    if (segment_write(&s->segments[s->count - 1], s->write_fd, s->pending, s->pending_len, e) !=
+        0) {
+        return -1;
+    }
+    s->pending_len = s->pending_count = 0;
+    return 0;
+}
+
+unsigned stream_forget_pending(struct stream *s)
+{
+    unsigned count = s->pending_count;
+    if (s->pending_len > 0) {
+        struct segment *last = &s->segments[s->count - 1];
+        last->size -= s->pending_len;
+        last->next = s->pending_first;
+        s->pending_len = s->pending_count = 0;
+    }
+    return count;
+}
+
 /* The next segment. What is not yet durable may stand in the last one only. */
 static int rotate(struct stream *s, struct err *e)
 {
+    if (stream_flush(s, e) != 0) {
+        return -1;
+    }
     if (fdatasync(s->write_fd) != 0) {
         (void)err_set_errno(e, "fdatasync in %s", s->dir);
         return stream_distrust(s, NULL) == 0 ? 0 : -1;
@@ -183,6 +214,7 @@ static int rotate(struct stream *s, struct err *e)
 
 int stream_distrust(struct stream *s, struct err *e)
 {
+    (void)stream_forget_pending(s); /* what is not durable goes in any case */
     read_close(s);
     (void)close(s->write_fd); /* its fault is known already */
     while (s->count > 1 && s->segments[s->count - 1].first > s->durable) {
@@ -245,25 +277,47 @@ int stream_open(struct stream *s, const char *dir, uint64_t segment_max, uint64_
 void stream_close(struct stream *s)
 {
     if (s->write_fd >= 0) {
-        (void)stream_save(s, NULL); /* an older state only means that more is sent again */
+        (void)stream_flush(s, NULL); /* what cannot be written becomes a gap at the next start */
+        (void)stream_save(s, NULL);  /* an older state only means that more is sent again */
         (void)close(s->write_fd);
     }
     s->write_fd = -1;
     read_close(s);
+    free(s->pending);
+    s->pending = NULL;
+    s->pending_len = s->pending_count = 0;
     free(s->segments);
     s->segments = NULL;
     s->count = s->room = 0;
 }
 
+/* Room for one more among what is pending. */
+static int pending_room(struct stream *s, size_t len, struct err *e)
+{
+    if (s->pending == NULL && (s->pending = malloc(PENDING_SIZE)) == NULL) {
+        return err_set(e, ERR_NOMEM, "no memory for the spool");
+    }
+    bool full = s->pending_len + SEGMENT_RECORD_HEAD_SIZE + len > PENDING_SIZE;
+    return full ? stream_flush(s, e) : 0;
+}
+
 int stream_append(struct stream *s, const void *bytes, size_t len, uint64_t *sequence,
                   struct err *e)
 {
-    if (s->segments[s->count - 1].size >= s->segment_max && rotate(s, e) != 0) {
+    if ((s->segments[s->count - 1].size >= s->segment_max && rotate(s, e) != 0) ||
+        pending_room(s, len, e) != 0) {
         return -1;
     }
-    if (segment_append(&s->segments[s->count - 1], s->write_fd, s->next, bytes, len, e) != 0) {
+    size_t framed = segment_frame(&s->segments[s->count - 1], s->next, bytes, len,
+                                  s->pending + s->pending_len, e);
+    if (framed == 0) {
         return -1;
     }
+    if (s->pending_len == 0) {
+        s->pending_first = s->next;
+    }
+    s->pending_len += framed;
+    s->pending_count++;
     *sequence = s->next++;
     return 0;
 }
@@ -397,6 +451,9 @@ int stream_read(struct stream *s, uint64_t from, uint32_t max, struct stream_bat
     b->count = 0;
     b->first = from;
     b->last = from - 1;
+    if (stream_flush(s, e) != 0) { /* a look goes beyond what is durable */
+        return -1;
+    }
     while (b->count < max && b->last < s->durable) {
         uint64_t sequence = 0;
         size_t len = 0;
@@ -496,6 +553,9 @@ int stream_remove(struct stream *s, struct err *e)
     read_close(s);
     (void)close(s->write_fd);
     s->write_fd = -1;
+    free(s->pending);
+    s->pending = NULL;
+    s->pending_len = s->pending_count = 0;
     free(s->segments);
     s->segments = NULL;
     s->room = 0;
@@ -518,8 +578,12 @@ static int replace_folder(struct stream *s, struct stream *old, struct err *e)
 
 int stream_new_epoch(struct stream *s, uint64_t now_s, struct err *e)
 {
+    if (stream_flush(s, e) != 0) {
+        return -1;
+    }
     struct stream old = *s;
     s->segments = NULL;
+    s->pending = NULL;
     s->count = s->room = 0;
     s->write_fd = s->read_fd = -1;
     /* The new files stand in a folder of their own until the old ones are copied. */

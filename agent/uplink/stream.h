@@ -28,6 +28,10 @@ struct stream {
     struct segment *segments; /* oldest first; the last one is written */
     size_t count, room;
     int write_fd;
+    uint8_t *pending;       /* records at its end that are not written yet; NULL until the first */
+    size_t pending_len;     /* bytes of them */
+    uint64_t pending_first; /* their first sequence, when there are any */
+    unsigned pending_count;
     int read_fd; /* of the segment that was read last; -1 */
     uint64_t read_first;
     uint64_t read_next; /* sequence that the read cursor has reached */
@@ -40,9 +44,17 @@ int stream_open(struct stream *s, const char *dir, uint64_t segment_max, uint64_
 /* Saves what was acknowledged and closes the files; safe on a stream that failed to open. */
 void stream_close(struct stream *s);
 
-/* 0 and *sequence once the record is written (not yet durable); -1 and e otherwise. */
+/* 0 and *sequence once the record is taken (to be written by stream_flush); -1 and e otherwise. */
 int stream_append(struct stream *s, const void *bytes, size_t len, uint64_t *sequence,
                   struct err *e);
+/*
+ * Writes what was taken: many records at once, since each writing costs more than a record does.
+ * The owner calls it before it waits for anything; it survives the process then. -1 and e: still
+ * pending.
+ */
+int stream_flush(struct stream *s, struct err *e);
+/* Gives up what is pending, which becomes a gap. Returns how many records. */
+unsigned stream_forget_pending(struct stream *s);
 /* Gives up the next sequence: its record was refused, and the centre will be told of a gap. */
 void stream_skip(struct stream *s, bool for_room);
 

@@ -146,7 +146,13 @@ static void on_part_closed(void *arg)
     }
 }
 
-static void on_tick_closed(uv_handle_t *handle)
+static void on_before_wait(uv_prepare_t *handle)
+{
+    struct uplink *u = handle->data;
+    spool_flush(u->spool);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
 {
     on_part_closed(handle->data);
 }
@@ -162,7 +168,8 @@ static void close_parts(struct uplink *u)
         inbox_close(u->inbox, on_part_closed, u);
     }
     if (u->tick.data != NULL) {
-        uv_close((uv_handle_t *)&u->tick, on_tick_closed);
+        uv_close((uv_handle_t *)&u->tick, on_handle_closed);
+        uv_close((uv_handle_t *)&u->before_wait, on_handle_closed);
     }
     on_part_closed(u);
 }
@@ -181,9 +188,12 @@ struct uplink *uplink_open(const struct uplink_options *options, struct err *e)
         close_parts(u);
         return NULL;
     }
-    (void)uv_timer_init(u->loop, &u->tick); /* neither fails with a loop and a call-back */
-    u->tick.data = u;
-    u->parts++;
+    (void)uv_timer_init(u->loop, &u->tick); /* none of these fails with a loop and a call-back */
+    (void)uv_prepare_init(u->loop, &u->before_wait);
+    u->tick.data = u->before_wait.data = u;
+    u->parts += 2;
+    (void)uv_prepare_start(&u->before_wait, on_before_wait);
+    uv_unref((uv_handle_t *)&u->before_wait);
     (void)uv_timer_start(&u->tick, on_tick, TICK_MS, TICK_MS);
     talk_begin(u);
     return u;

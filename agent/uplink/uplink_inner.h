@@ -35,6 +35,7 @@ struct uplink {
     struct inbox *inbox;
     struct bus *bus; /* the token's while enrolling, then our own; NULL without either */
     uv_timer_t tick;
+    uv_prepare_t before_wait;
 
     bool connected, welcomed;
     enum heartbeat_form heartbeat; /* what the centre reads, once we are welcomed */

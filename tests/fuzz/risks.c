@@ -2,6 +2,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "agent/decode/http.h"
+#include "agent/dpi/evasion.h"
 #include "agent/dpi/risks.h"
 #include "agent/dpi/signatures.h"
 
@@ -26,6 +27,22 @@ static void try_signatures(const uint8_t *bytes, size_t len)
     }
 }
 
+/* A conversation: a length byte and so many bytes a message, sides in turn. */
+static void try_openvpn(const uint8_t *bytes, size_t len, bool tcp)
+{
+    struct openvpn o = {0};
+    bool from_client = true;
+    while (len > 0) {
+        size_t size = bytes[0] < len - 1 ? bytes[0] : len - 1;
+        if (openvpn_look(&o, bytes + 1, size, tcp, from_client)) {
+            FUZZ_CHECK(o.seen[0] > 0 && o.seen[1] > 0 && !o.excluded);
+        }
+        from_client = !from_client;
+        bytes += 1 + size;
+        len -= 1 + size;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct http_head h;
@@ -41,5 +58,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     memcpy(name, bytes, len < sizeof name - 1 ? len : sizeof name - 1);
     FUZZ_CHECK((risks_of_name(name) & 1) == 0);
     try_signatures(bytes, len);
+    try_openvpn(bytes, len, false);
+    try_openvpn(bytes, len, true);
+    FUZZ_CHECK(!evasion_is_random(bytes, len) || len >= 100);
+    (void)risks_of_alpn(bytes, len, 443);
     return 0;
 }

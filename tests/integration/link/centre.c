@@ -81,9 +81,34 @@ static void take_records(struct taken *t, const struct envelope *env, const uint
     }
 }
 
-static void answer_batch(struct centre *c, uint8_t stream, bool hole)
+/* A later epoch takes the newest's place, which may go on among those of the past. */
+static struct taken *taken_of(struct centre *c, uint8_t stream, uint64_t epoch)
 {
-    struct taken *t = &c->streams[stream];
+    struct taken *newest = &c->streams[stream];
+    if (epoch > newest->epoch) {
+        struct taken *place = c->past[stream];
+        while (place->count > 0 && place < c->past[stream] + PAST_MAX - 1) {
+            place++;
+        }
+        if (newest->count > 0) {
+            free(place->sequences);
+            *place = *newest;
+            newest->sequences = calloc(TAKEN_MAX, sizeof(uint64_t));
+            assert_non_null(newest->sequences);
+        }
+        newest->epoch = epoch;
+        newest->upto = newest->count = newest->gap_records = 0;
+    }
+    for (unsigned i = 0; epoch < newest->epoch && i < PAST_MAX; i++) {
+        if (c->past[stream][i].count > 0 && c->past[stream][i].epoch == epoch) {
+            return &c->past[stream][i];
+        }
+    }
+    return newest;
+}
+
+static void answer_batch(struct centre *c, uint8_t stream, const struct taken *t, bool hole)
+{
     char buf[DELIVERY_MAX];
     if (hole) {
         struct nack n = {.stream = stream, .epoch = t->epoch, .expect = t->upto + 1};
@@ -107,12 +132,7 @@ static void take_batch(struct centre *c, const void *bytes, size_t len)
     if (envelope_unpack(bytes, len, &env, &body, &body_len, NULL) != 0) {
         return;
     }
-    struct taken *t = &c->streams[env.kind];
-    if (env.epoch > t->epoch) {
-        t->epoch = env.epoch;
-        t->upto = 0;
-        t->count = 0;
-    }
+    struct taken *t = taken_of(c, env.kind, env.epoch);
     bool hole = env.epoch < t->epoch || env.first_seq > t->upto + 1;
     if (!hole) {
         uint64_t before = t->upto;
@@ -120,7 +140,7 @@ static void take_batch(struct centre *c, const void *bytes, size_t len)
         t->duplicates += t->upto == before ? 1 : 0;
         c->last_batch_ns = clock_mono_ns();
     }
-    answer_batch(c, env.kind, hole);
+    answer_batch(c, env.kind, t, hole);
     free(body);
 }
 
@@ -179,6 +199,9 @@ void centre_close(struct centre *c)
     bus_close(c->bus);
     for (unsigned i = 1; i <= STREAM_COUNT; i++) {
         free(c->streams[i].sequences);
+        for (unsigned k = 0; k < PAST_MAX; k++) {
+            free(c->past[i][k].sequences);
+        }
     }
     (void)pthread_mutex_destroy(&c->lock);
 }
@@ -197,17 +220,28 @@ size_t centre_count(struct centre *c, enum wire_stream stream)
 {
     (void)pthread_mutex_lock(&c->lock);
     size_t count = c->streams[stream].count;
+    for (unsigned i = 0; i < PAST_MAX; i++) {
+        count += c->past[stream][i].count;
+    }
     (void)pthread_mutex_unlock(&c->lock);
     return count;
+}
+
+static bool is_whole(const struct taken *t)
+{
+    bool whole = t->count + t->gap_records == t->upto;
+    for (size_t i = 1; i < t->count; i++) {
+        whole = whole && t->sequences[i] > t->sequences[i - 1];
+    }
+    return whole;
 }
 
 bool centre_is_whole(struct centre *c, enum wire_stream stream)
 {
     (void)pthread_mutex_lock(&c->lock);
-    const struct taken *t = &c->streams[stream];
-    bool whole = t->count + t->gap_records == t->upto;
-    for (size_t i = 1; i < t->count; i++) {
-        whole = whole && t->sequences[i] > t->sequences[i - 1];
+    bool whole = is_whole(&c->streams[stream]);
+    for (unsigned i = 0; i < PAST_MAX; i++) {
+        whole = whole && (c->past[stream][i].count == 0 || is_whole(&c->past[stream][i]));
     }
     (void)pthread_mutex_unlock(&c->lock);
     return whole;

@@ -13,9 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { TAKEN_MAX = 200000 };
+enum { TAKEN_MAX = 200000, PAST_MAX = 16 };
 
-/* What was taken of one stream: record sequences of the current epoch, in order of taking. */
+/* What was taken of one epoch of a stream: record sequences in order of taking. */
 struct taken {
     uint64_t epoch, upto;
     uint64_t *sequences;
@@ -27,9 +27,10 @@ struct taken {
 struct centre {
     struct broker *broker;
     struct bus *bus;
-    char name[64];        /* the one agent that it serves */
-    pthread_mutex_t lock; /* guards all that follows */
-    struct taken streams[STREAM_COUNT + 1];
+    char name[64];                                 /* the one agent that it serves */
+    pthread_mutex_t lock;                          /* guards all that follows */
+    struct taken streams[STREAM_COUNT + 1];        /* of the newest epoch */
+    struct taken past[STREAM_COUNT + 1][PAST_MAX]; /* of those before, which may still go on */
     bool refuse_enrolment;
     bool silent;         /* takes batches but acknowledges nothing */
     unsigned lose_every; /* n > 0: every nth batch is lost before it is looked at */
@@ -45,6 +46,7 @@ void centre_close(struct centre *c);
 /* Writes a token for name into path. */
 void centre_token(struct centre *c, const char *name, const char *path);
 void centre_tell(struct centre *c, const char *word, const void *bytes, size_t len);
+/* Of all epochs. */
 size_t centre_count(struct centre *c, enum wire_stream stream);
-/* Every sequence from 1 on was taken once and in order, gaps apart. */
+/* Every sequence of each epoch, from 1 on, was taken once and in order, gaps apart. */
 bool centre_is_whole(struct centre *c, enum wire_stream stream);

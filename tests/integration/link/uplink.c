@@ -204,7 +204,7 @@ static struct goodbye goodbye_of(struct scene *s)
     return g;
 }
 
-/* Lines of the ledger about the stream and the centre's epoch of it. */
+/* Lines of the ledger about the stream. */
 static size_t ledger_count(const struct scene *s, enum wire_stream stream)
 {
     char line[128], word[16];
@@ -214,10 +214,7 @@ static size_t ledger_count(const struct scene *s, enum wire_stream stream)
     assert_non_null(file);
     while (fgets(line, sizeof line, file) != NULL) {
         assert_int_equal(sscanf(line, "%15s %" SCNu64 " %" SCNu64, word, &epoch, &sequence), 3);
-        count +=
-            strcmp(word, wire_stream_word(stream)) == 0 && epoch == s->centre.streams[stream].epoch
-                ? 1
-                : 0;
+        count += strcmp(word, wire_stream_word(stream)) == 0;
     }
     (void)fclose(file);
     return count;
@@ -503,9 +500,9 @@ static void kill_9_at_random_moments_loses_and_doubles_nothing(void **state)
     print_message("after 8 kills: %zu flows, %zu alerts\n", flows, alerts);
     assert_true(centre_is_whole(&s->centre, STREAM_FLOW));
     assert_true(centre_is_whole(&s->centre, STREAM_ALERT));
-    /* Of each kill, the one record in hand may be in the spool without its line. */
+    /* Of each kill, the records in hand, one turn's, may be in the spool without their lines. */
     assert_in_range(flows + alerts - ledger_count(s, STREAM_FLOW) - ledger_count(s, STREAM_ALERT),
-                    0, 8);
+                    0, 8 * 21);
     agent_close(a, false);
 }
 

@@ -61,7 +61,7 @@ static void names_are_lower_snake_and_families_words(void **state)
     for (size_t i = 0; i < alert_kind_count(); i++) {
         const struct alert_kind_info *kind = alert_kind_at(i);
         assert_true(matches(kind->name, "^[a-z][a-z0-9]*(_[a-z0-9]+)*$"));
-        assert_true(matches(kind->family, "^[a-z][a-z_]*$"));
+        assert_true(matches(kind->family, "^[a-z][a-z0-9_]*$"));
     }
 }
 
