@@ -2,6 +2,7 @@
 too."""
 
 import importlib.util
+import os
 import pathlib
 import sys
 
@@ -12,6 +13,9 @@ sys.path[:0] = [str(TESTS / "integration"), str(TESTS / "lib")]
 spec = importlib.util.spec_from_file_location("integration", TESTS / "integration/conftest.py")
 integration = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(integration)
+
+# What a sanitizer keeps of freed memory must not look like a program that grows.
+os.environ.setdefault("ASAN_OPTIONS", "quarantine_size_mb=8")
 
 pytest_configure = integration.pytest_configure
 pytest_collection_modifyitems = integration.pytest_collection_modifyitems
