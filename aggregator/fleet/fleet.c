@@ -359,6 +359,7 @@ static void fleet_free(struct fleet *f)
     queue_free(f->inbox);
     queue_free(f->done);
     instances_done(&f->instances);
+    outages_close(f);
     (void)pthread_mutex_destroy(&f->bell_lock); /* nobody holds it */
     free(f->push_json);
     free(f);
@@ -368,7 +369,7 @@ static int fleet_prepare(struct fleet *f, struct err *e)
 {
     f->told_centre = centre_see(&f->centre, 0);
     (void)snprintf(f->agg, sizeof f->agg, "%llx", (unsigned long long)clock_wall_ns());
-    if (instances_init(&f->instances, e) != 0 || open_loop(f, e) != 0) {
+    if (instances_init(&f->instances, e) != 0 || outages_open(f, e) != 0 || open_loop(f, e) != 0) {
         return -1;
     }
     f->inbox = queue_new(sizeof(struct message), INBOX_SLOTS, ring_unless_paced, f, e);

@@ -116,6 +116,7 @@ static void hear_beat(struct fleet *f, struct instance *i, const struct message 
     struct presence_event event = {
         .kind = PRESENCE_EVENT_BEAT,
         .reasons = beat.reasons | skew_reason(&beat),
+        .behind_s = beat.spool_age_s,
     };
     char evidence[EVIDENCE_SIZE];
     beat_evidence(event.reasons, evidence, sizeof evidence);

@@ -1,8 +1,8 @@
 /*
  * What the files of the fleet thread share; nobody else includes it. fleet.c is the thread and its
- * inbox, hear.c what agents say, judge.c what becomes of their state, asks.c the questions put to
- * them, probe.c whether their machines answer, members.c who is let in, revoke.c who is thrown out,
- * config.c what they are told to do.
+ * inbox, hear.c what agents say, judge.c what becomes of their state, outages.c who is told of it,
+ * asks.c the questions put to them, probe.c whether their machines answer, members.c who is let in,
+ * revoke.c who is thrown out, config.c what they are told to do.
  */
 #pragma once
 
@@ -92,6 +92,8 @@ struct fleet {
     _Atomic bool paced; /* it runs; set by the thread, read by those who post */
 
     struct instances instances;
+    struct table *sites;    /* outages.c's */
+    uint64_t sites_seen_ns; /* monotonic, when they were last counted; 0: count now */
     struct centre centre;
     struct centre_view told_centre;
     bool centre_told;
@@ -171,6 +173,21 @@ void judge_alert_about(struct fleet *f, int32_t instance_id, const char *name,
 /* The same for an instance in memory; NULL: about the centre itself. */
 void judge_alert(struct fleet *f, const struct instance *i, unsigned kind, unsigned action,
                  const char *key, const char *detail);
+
+/* About a site as a whole. */
+void judge_alert_site(struct fleet *f, const char *site, unsigned kind, unsigned action,
+                      const char *detail);
+
+/* outages.c */
+int outages_open(struct fleet *f, struct err *e);
+void outages_close(struct fleet *f);
+/* Its state has changed from this one. */
+void outages_change(struct fleet *f, struct instance *i, enum presence_state from, uint64_t now_ns);
+/* It is unreachable from now on, and no more. */
+void outages_went(struct fleet *f, struct instance *i, const char *evidence, uint64_t now_ns);
+void outages_came(struct fleet *f, struct instance *i);
+/* Tells what there is to tell; a few times a second. */
+void outages_judge(struct fleet *f, uint64_t now_ns);
 
 /* asks.c */
 void asks_put(struct fleet *f, const struct message *m, uint64_t now_ns);

@@ -91,6 +91,7 @@ static void instance_from_row(struct instance *i, const struct instance_row *row
     memcpy(i->site, row->site, sizeof i->site);
     memcpy(i->version, row->version, sizeof i->version);
     i->centre_alerts = row->centre_alerts;
+    i->outage_told = row->state == PRESENCE_UNREACHABLE && row->centre_alerts > 0;
     i->config = row->config;
     i->seen_noted_ms = row->last_seen_ms;
     i->unseen_client = true;

@@ -6,6 +6,7 @@
 
 #include "aggregator/fleet/job.h"
 #include "aggregator/fleet/presence.h"
+#include "aggregator/fleet/sites.h"
 #include "common/err.h"
 #include "common/table.h"
 #include "common/wire/heartbeat.h"
@@ -28,7 +29,11 @@ struct instance {
     bool untold;           /* the web does not know how it is now */
     uint64_t spark_bps[SPARK_POINTS];
     unsigned spark_count;
-    uint64_t spark_ns;             /* monotonic, of the last point */
+    uint64_t spark_ns;     /* monotonic, of the last point */
+    uint64_t alert_due_ns; /* unreachable: its own alert waits until then; 0: it does not wait */
+    bool outage_told;      /* unreachable: its own alert is engaged */
+    char evidence[EVIDENCE_SIZE]; /* of its last outage */
+    struct flaps flaps;
     unsigned centre_alerts;        /* engaged by the centre about it */
     uint64_t clients[CLIENTS_MAX]; /* its connections that are known, oldest first */
     unsigned client_count;

@@ -15,8 +15,8 @@ enum { BUS_ALERT_MS = 10000 /* without NATS before that is an alert */ };
     ((void)snprintf((to), sizeof(to), "%s", (from))) /* of the same size                           \
                                                       */
 
-void judge_alert_about(struct fleet *f, int32_t instance_id, const char *name,
-                       const struct judge_alert *alert)
+static void raise_alert(struct fleet *f, int32_t instance_id, enum alert_entity entity,
+                        const char *entity_id, const struct judge_alert *alert)
 {
     const struct alert_kind_info *info = alert_kind_find(alert->kind);
     struct job *job = info != NULL ? job_new(JOB_ALERT) : NULL;
@@ -27,14 +27,31 @@ void judge_alert_about(struct fleet *f, int32_t instance_id, const char *name,
     job->as.alert.instance_id = instance_id;
     a->kind = (uint16_t)alert->kind;
     a->action = (uint8_t)alert->action;
-    a->entity = instance_id != 0 ? ENTITY_AGENT : ENTITY_CENTRE;
+    a->entity = (uint8_t)entity;
     a->score = info->score;
     a->at_ns = clock_wall_ns();
     a->since_ns = a->at_ns;
-    COPY_TEXT(a->entity_id, instance_id != 0 ? name : "centre");
+    COPY_TEXT(a->entity_id, entity_id);
     COPY_TEXT(a->key, alert->key);
     COPY_TEXT(a->detail, alert->detail);
     (void)fleet_submit(f, job); /* a dropped one is logged there */
+}
+
+void judge_alert_about(struct fleet *f, int32_t instance_id, const char *name,
+                       const struct judge_alert *alert)
+{
+    if (instance_id != 0) {
+        raise_alert(f, instance_id, ENTITY_AGENT, name, alert);
+    } else {
+        raise_alert(f, 0, ENTITY_CENTRE, "centre", alert);
+    }
+}
+
+void judge_alert_site(struct fleet *f, const char *site, unsigned kind, unsigned action,
+                      const char *detail)
+{
+    struct judge_alert alert = {.kind = kind, .action = action, .key = "", .detail = detail};
+    raise_alert(f, 0, ENTITY_SITE, site, &alert);
 }
 
 void judge_alert(struct fleet *f, const struct instance *i, unsigned kind, unsigned action,
@@ -69,42 +86,6 @@ static void note_change(struct fleet *f, const struct instance *i, const struct 
     (void)fleet_submit(f, job); /* a dropped one is logged there */
 }
 
-static void outage_text(char *buf, size_t size, uint64_t ms)
-{
-    unsigned long long s = ms / 1000, tenths = ms % 1000 / 100;
-    if (s < 60) {
-        (void)snprintf(buf, size, "%llu.%llu s", s, tenths); /* fits: short forms */
-    } else if (s < 3600) {
-        (void)snprintf(buf, size, "%llu min %llu s", s / 60, s % 60);
-    } else {
-        (void)snprintf(buf, size, "%llu h %llu min", s / 3600, s % 3600 / 60);
-    }
-}
-
-static void alert_unreachable(struct fleet *f, struct instance *i, const char *evidence)
-{
-    char detail[ALERT_DETAIL_SIZE];
-    const char *cause = presence_cause_name(i->presence.cause);
-    (void)snprintf(detail, sizeof detail, "cause %s; %s", cause != NULL ? cause : "unknown",
-                   evidence); /* fits */
-    judge_alert(f, i, ALERT_FLEET_AGENT_UNREACHABLE, ALERT_ENGAGE, "", detail);
-    i->centre_alerts++;
-}
-
-static void alert_reachable(struct fleet *f, struct instance *i)
-{
-    judge_alert(f, i, ALERT_FLEET_AGENT_UNREACHABLE, ALERT_RELEASE, "", "");
-    i->centre_alerts -= i->centre_alerts > 0;
-    if (!presence_answers(i->presence.state)) {
-        return;
-    }
-    char detail[ALERT_DETAIL_SIZE];
-    char length[48];
-    outage_text(length, sizeof length, i->presence.outage_ms);
-    (void)snprintf(detail, sizeof detail, "back after %s", length); /* fits */
-    judge_alert(f, i, ALERT_FLEET_AGENT_RECOVERED, ALERT_EVENT, "", detail);
-}
-
 static void log_change(const struct instance *i, enum presence_state from, const char *evidence)
 {
     const char *cause = presence_cause_name(i->presence.cause);
@@ -125,10 +106,12 @@ static void on_change(struct fleet *f, struct instance *i, const struct presence
     if (i->presence.state == PRESENCE_SUSPECT && i->presence.parting != PARTING_CLOSED) {
         probe_start(f, i, clock_mono_ns());
     }
+    uint64_t now_ns = clock_mono_ns();
+    outages_change(f, i, before->state, now_ns);
     if (i->presence.state == PRESENCE_UNREACHABLE) {
-        alert_unreachable(f, i, evidence);
+        outages_went(f, i, evidence, now_ns);
     } else if (before->state == PRESENCE_UNREACHABLE) {
-        alert_reachable(f, i);
+        outages_came(f, i);
     }
 }
 
@@ -201,6 +184,7 @@ void judge_all(struct fleet *f, uint64_t now_ns)
     for (unsigned n = 0; n < f->instances.count; n++) {
         judge_silence(f, f->instances.all[n], now_ns);
     }
+    outages_judge(f, now_ns);
 }
 
 static void judge_bus_alert(struct fleet *f, uint64_t now_ns)

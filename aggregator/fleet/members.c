@@ -61,6 +61,9 @@ static void forget_alerts(struct fleet *f, struct instance *i, bool unreachable)
         judge_alert(f, i, ALERT_FLEET_CONFIG_DRIFT, ALERT_RELEASE, "", "");
     }
     i->centre_alerts = 0;
+    i->outage_told = false;
+    i->alert_due_ns = 0;
+    i->flaps = (struct flaps){0};
     i->beat.engaged = 0;
     i->config.drift = false;
     i->config.astray_ns = 0;

@@ -40,7 +40,16 @@ static struct presence heard(struct presence p, const struct presence_event *eve
     return p;
 }
 
-/* Back from wherever it was: up, or degraded when it says so. Ends an outage. */
+/* Up, unless it came back with more than a minute of records that it had kept. */
+static enum presence_state well(const struct presence *p, const struct presence_event *event)
+{
+    bool beat = event->kind == PRESENCE_EVENT_BEAT;
+    uint64_t least = p->state == PRESENCE_CATCHING_UP ? PRESENCE_CAUGHT_UP_S : PRESENCE_BEHIND_S;
+    bool behind = beat ? event->behind_s >= least : p->state == PRESENCE_CATCHING_UP;
+    return p->came_back && behind ? PRESENCE_CATCHING_UP : PRESENCE_UP;
+}
+
+/* Back from wherever it was: well, or degraded when it says so. Ends an outage. */
 static struct presence come_back(struct presence p, const struct presence_event *event)
 {
     if (p.outage_from_ms != 0) {
@@ -49,7 +58,8 @@ static struct presence come_back(struct presence p, const struct presence_event 
         p.outage_from_ms = 0;
     }
     p.cause = CAUSE_NONE;
-    return enter(p, p.reasons != 0 ? PRESENCE_DEGRADED : PRESENCE_UP, event);
+    p.came_back = p.came_back || p.state != PRESENCE_SUSPECT;
+    return enter(p, p.reasons != 0 ? PRESENCE_DEGRADED : well(&p, event), event);
 }
 
 static struct presence on_hello(struct presence p, const struct presence_event *event)
@@ -90,7 +100,19 @@ static struct presence on_degraded_beat(struct presence p, const struct presence
         return p;
     }
     p.reasons = 0;
-    return enter(p, PRESENCE_UP, event);
+    return enter(p, well(&p, event), event);
+}
+
+/* Up or catching up. */
+static struct presence on_good_beat(struct presence p, const struct presence_event *event)
+{
+    p.reasons = event->reasons;
+    if (p.reasons != 0) {
+        return enter(p, PRESENCE_DEGRADED, event);
+    }
+    enum presence_state next = well(&p, event);
+    p.came_back = next == PRESENCE_CATCHING_UP; /* it is asked once: a slow link is no return */
+    return enter(p, next, event);
 }
 
 static struct presence on_beat(struct presence p, const struct presence_event *event)
@@ -100,13 +122,13 @@ static struct presence on_beat(struct presence p, const struct presence_event *e
     case PRESENCE_UNREACHABLE:
     case PRESENCE_STOPPED: return on_return_beat(p, event);
     case PRESENCE_DEGRADED: return on_degraded_beat(heard(p, event), event);
+    case PRESENCE_UP:
+    case PRESENCE_CATCHING_UP: return on_good_beat(heard(p, event), event);
     case PRESENCE_SUSPECT:
         p.reasons |= event->reasons; /* a degraded one stays so until it has been good thrice */
         return come_back(heard(p, event), event);
     case PRESENCE_INVITED:
     case PRESENCE_PENDING:
-    case PRESENCE_UP:
-    case PRESENCE_CATCHING_UP:
     case PRESENCE_MAINTENANCE:
     case PRESENCE_DUPLICATE: p.reasons = event->reasons; return come_back(heard(p, event), event);
     }

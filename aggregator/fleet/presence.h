@@ -3,8 +3,8 @@
  * judged by this machine's monotonic clock alone; wall time only stamps. The fleet thread feeds
  * it and writes a row for every change of state.
  *
- * Judged now: invited, up, degraded, suspect, unreachable, stopped, revoked. Pending, catching
- * up, maintenance and duplicate are names without a way in as yet.
+ * Judged now: invited, up, catching up, degraded, suspect, unreachable, stopped, revoked. Pending,
+ * maintenance and duplicate are names without a way in as yet.
  */
 #pragma once
 
@@ -18,6 +18,8 @@ enum {
     PRESENCE_UNREACHABLE_MS = 12500, /* 2.5 heartbeats of silence */
     PRESENCE_PARTED_MS = 3000,       /* after a disconnect event without a return */
     PRESENCE_GOOD_BEATS = 3,         /* that end "degraded" */
+    PRESENCE_BEHIND_S = 60,          /* of what waits at an agent that came back: it catches up */
+    PRESENCE_CAUGHT_UP_S = 10,       /* and then no more */
     PRESENCE_RETURN_BEATS = 2,       /* in a row, that end an outage when no hello was heard */
 };
 
@@ -41,6 +43,7 @@ struct presence {
     unsigned good_beats;     /* in a row, while degraded */
     unsigned return_beats;   /* in a row, while unreachable or stopped */
     uint64_t since_ms;       /* wall, of the last change of state */
+    bool came_back;          /* from an outage or a stop, and has not caught up since */
     uint64_t outage_from_ms; /* wall; 0: no outage is under way */
     bool has_outage;
     uint64_t outage_ms; /* length of the last outage that is over, when has_outage */
@@ -48,7 +51,7 @@ struct presence {
 
 enum presence_event_kind {
     PRESENCE_EVENT_HELLO = 1,
-    PRESENCE_EVENT_BEAT,      /* reasons */
+    PRESENCE_EVENT_BEAT,      /* reasons, behind_s */
     PRESENCE_EVENT_BYE,       /* signed, and the signature is good */
     PRESENCE_EVENT_CONNECTED, /* the NATS server accepted its log-in */
     PRESENCE_EVENT_PARTED,    /* parting */
@@ -64,6 +67,7 @@ struct presence_event {
     uint64_t now_ms; /* wall */
     bool judging;    /* false while the centre is blind or in its start grace */
     unsigned reasons;
+    uint64_t behind_s; /* age of the oldest record that the agent still holds */
     enum parting parting;
     bool address_answers;
 };
