@@ -59,6 +59,7 @@ CALLS = {
     ("GET", "/api/v1/instances/{name}/counters"): ("?step_s=10", None, 200),
     ("GET", "/api/v1/instances/{name}/top"): ("?kind=hosts", None, 200),
     ("GET", "/api/v1/instances/{name}/quality"): ("", None, 200),
+    ("GET", "/api/v1/instances/{name}/gaps"): ("", None, 200),
     ("GET", "/api/v1/instances/{name}/flows/{flow_id}/history"): ("", None, 200),
     ("GET", "/api/v1/instances/{name}/query"): ("?op=flows&limit=5", None, 200),
     ("GET", "/api/v1/alerts"): ("?limit=5", None, 200),
@@ -104,6 +105,8 @@ CALLS = {
     ("GET", "/api/v1/mail-server"): ("", None, 200),
     ("PUT", "/api/v1/mail-server"): ("", {"host": "127.0.0.1", "port": 9, "security": "none",
                                           "sender": "picket@example.net"}, 200),
+    ("GET", "/api/v1/drops"): ("", None, 200),
+    ("GET", "/api/v1/quarantine"): ("", None, 200),
     ("GET", "/healthz"): ("", None, 200),
     ("GET", "/readyz"): ("", None, 200),
 }
