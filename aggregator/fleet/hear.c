@@ -15,7 +15,9 @@
 
 enum {
     CLOCK_DEGRADED_MS = 30000, /* of skew, DESIGN §7 */
-    REFUSED_FROM = 2,          /* one refusal alone is the client's known fault, 1 in 256 */
+    CLOCK_WARN_MS = 2000,
+    CLOCK_RIGHT_MS = 1000, /* below it is right again */
+    REFUSED_FROM = 2,      /* one refusal alone is the client's known fault, 1 in 256 */
     REFUSED_WINDOW_S = 300,
     REFUSED_QUIET_S = 60, /* between two alerts of one address and name */
 };
@@ -57,9 +59,10 @@ static void hear_hello(struct fleet *f, struct instance *i, const struct message
     i->greeted_ns = now_ns;
     i->config.astray_ns = 0; /* it may have been away without our knowing */
     instance_client_greeted(i);
-    COPY_TEXT(i->boot, hello.boot);
     COPY_TEXT(i->version, hello.version);
-    (void)judge(f, i, (struct presence_event){.kind = PRESENCE_EVENT_HELLO}, now_ns, evidence);
+    struct presence_event event = {.kind = PRESENCE_EVENT_HELLO,
+                                   .twin = instance_boot(i, hello.boot, now_ns)};
+    (void)judge(f, i, event, now_ns, evidence);
     ask_cursors(f, i, &hello);
 }
 
@@ -82,11 +85,24 @@ void hear_welcome(struct fleet *f, const struct job *job)
     (void)fleet_send(f, i->name, "welcome", bytes, welcome_pack(&welcome, bytes, sizeof bytes));
 }
 
-static unsigned skew_reason(const struct heartbeat *beat)
+/* How far its clock is off: an alert, and far more than that is a reason to be degraded. */
+static unsigned judge_skew(struct fleet *f, struct instance *i, const struct heartbeat *beat)
 {
-    uint64_t now_ns = clock_wall_ns();
-    uint64_t skew = beat->wall_ns > now_ns ? beat->wall_ns - now_ns : now_ns - beat->wall_ns;
-    return skew / NS_PER_MS > CLOCK_DEGRADED_MS ? REASON_CLOCK : 0;
+    int64_t now_ms = (int64_t)(clock_wall_ns() / NS_PER_MS);
+    int32_t skew_ms = instance_skew(i, (int64_t)(beat->wall_ns / NS_PER_MS) - now_ms);
+    int32_t off_ms = skew_ms < 0 ? -skew_ms : skew_ms;
+    bool off = off_ms > (i->skew_told ? CLOCK_RIGHT_MS : CLOCK_WARN_MS);
+    if (off != i->skew_told && i->skew_count >= SKEW_BEATS) {
+        char detail[80];
+        (void)snprintf(detail, sizeof detail, "%.1f s %s the centre's clock; at most %d s wanted",
+                       off_ms / 1000.0, skew_ms < 0 ? "behind" : "ahead of", CLOCK_WARN_MS / 1000);
+        i->skew_told = off;
+        judge_alert(f, i, ALERT_FLEET_CLOCK_SKEW, off ? ALERT_ENGAGE : ALERT_RELEASE, "",
+                    off ? detail : "");
+        i->centre_alerts += off ? 1 : 0;
+        i->centre_alerts -= !off && i->centre_alerts > 0 ? 1 : 0;
+    }
+    return off_ms > CLOCK_DEGRADED_MS ? REASON_CLOCK : 0;
 }
 
 /* "heartbeat", with the words of its reasons. */
@@ -109,17 +125,22 @@ static void hear_beat(struct fleet *f, struct instance *i, const struct message 
         malformed(f, m, &e);
         return;
     }
-    COPY_TEXT(i->boot, beat.boot);
     i->beat = beat;
     i->has_beat = true;
     instance_spark(i, beat.bps, now_ns);
     struct presence_event event = {
         .kind = PRESENCE_EVENT_BEAT,
-        .reasons = beat.reasons | skew_reason(&beat),
+        .reasons = beat.reasons | judge_skew(f, i, &beat),
         .behind_s = beat.spool_age_s,
+        .twin = instance_boot(i, beat.boot, now_ns),
     };
     char evidence[EVIDENCE_SIZE];
-    beat_evidence(event.reasons, evidence, sizeof evidence);
+    if (event.twin) {
+        (void)snprintf(evidence, sizeof evidence, "heartbeats of two starts in turn: %s and %s",
+                       i->before, i->boot); /* fits */
+    } else {
+        beat_evidence(event.reasons, evidence, sizeof evidence);
+    }
     config_beat(f, i, beat.config_revision, now_ns);
     if (!judge(f, i, event, now_ns, evidence)) {
         fleet_tell_figures(f, i);

@@ -91,6 +91,7 @@ static void instance_from_row(struct instance *i, const struct instance_row *row
     memcpy(i->site, row->site, sizeof i->site);
     memcpy(i->version, row->version, sizeof i->version);
     i->centre_alerts = row->centre_alerts;
+    i->skew_told = row->skewed;
     i->outage_told = row->state == PRESENCE_UNREACHABLE && row->centre_alerts > 0;
     i->config = row->config;
     i->seen_noted_ms = row->last_seen_ms;
@@ -212,6 +213,38 @@ void instance_clients_unknown(struct instance *i)
 {
     i->client_count = 0;
     i->unseen_client = true;
+}
+
+int32_t instance_skew(struct instance *i, int64_t skew_ms)
+{
+    int64_t most = INT32_MAX;
+    int64_t held = skew_ms > most ? most : skew_ms < -most ? -most : skew_ms;
+    i->skew_ms[i->skew_count++ % SKEW_BEATS] = (int32_t)held;
+    unsigned count = i->skew_count < SKEW_BEATS ? i->skew_count : SKEW_BEATS;
+    for (unsigned k = 0; k < count; k++) {
+        unsigned below = 0, same = 0;
+        for (unsigned n = 0; n < count; n++) {
+            below += i->skew_ms[n] < i->skew_ms[k];
+            same += i->skew_ms[n] == i->skew_ms[k];
+        }
+        if (below <= (count - 1) / 2 && below + same > (count - 1) / 2) {
+            return i->skew_ms[k];
+        }
+    }
+    return 0; /* not reached: one of them is in the middle */
+}
+
+bool instance_boot(struct instance *i, const char *boot, uint64_t now_ns)
+{
+    if (strcmp(i->boot, boot) == 0) {
+        return false;
+    }
+    bool twin = i->before[0] != '\0' && strcmp(i->before, boot) == 0 &&
+                now_ns - i->boot_ns < PRESENCE_TWIN_MS * (uint64_t)NS_PER_MS;
+    memcpy(i->before, i->boot, sizeof i->before);
+    (void)snprintf(i->boot, sizeof i->boot, "%s", boot); /* of the same size */
+    i->boot_ns = now_ns;
+    return twin;
 }
 
 static void spark_put(struct instance *i, uint64_t bps)

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { SKEW_BEATS = 5 };
 enum { INSTANCES_MAX = 20000, KEYS_MAX = 4 * INSTANCES_MAX, CLIENTS_MAX = 4 };
 
 struct instance {
@@ -22,11 +23,17 @@ struct instance {
     char title[TITLE_SIZE];
     char site[VIEW_TEXT_SIZE];
     struct presence presence;
-    char boot[BOOT_ID_SIZE]; /* "" until a hello or heartbeat */
+    char boot[BOOT_ID_SIZE];   /* "" until a hello or heartbeat */
+    char before[BOOT_ID_SIZE]; /* the boot that spoke before this one */
+    uint64_t boot_ns;          /* monotonic, since when it is this one that speaks */
     char version[32];
     bool has_beat;
     struct heartbeat beat; /* the last one, when has_beat */
-    bool untold;           /* the web does not know how it is now */
+    int32_t
+        skew_ms[SKEW_BEATS]; /* of its clock to ours, by its last heartbeats: ahead is above 0 */
+    unsigned skew_count;     /* ever */
+    bool skew_told;          /* an alert on it is engaged */
+    bool untold;             /* the web does not know how it is now */
     uint64_t spark_bps[SPARK_POINTS];
     unsigned spark_count;
     uint64_t spark_ns;     /* monotonic, of the last point */
@@ -91,6 +98,14 @@ void instance_client_greeted(struct instance *i);
 /* Events may have been missed: it may have a connection that is not known. */
 void instance_clients_unknown(struct instance *i);
 
+/* Notes how far its clock is off; the median of the last heartbeats, as one alone may be late. ms.
+ */
+int32_t instance_skew(struct instance *i, int64_t skew_ms);
+/*
+ * This start of it has spoken. True when another spoke in between, lately: two run under one
+ * identity, as a restart does not go back.
+ */
+bool instance_boot(struct instance *i, const char *boot, uint64_t now_ns);
 /* Puts a heartbeat's throughput at the end of the spark line, after a hole for each missed one. */
 void instance_spark(struct instance *i, uint64_t bps, uint64_t now_ns);
 /* What the web shows of it. */

@@ -31,7 +31,8 @@ struct instance_row {
     uint64_t outage_ms;
     uint64_t last_seen_ms; /* 0: never */
     char version[32];
-    uint32_t centre_alerts; /* engaged by the centre about it */
+    uint32_t centre_alerts; /* engaged by the centre about it; of them: */
+    bool flapping, skewed;
     struct instance_config config;
 };
 

@@ -106,6 +106,13 @@ static void on_change(struct fleet *f, struct instance *i, const struct presence
     if (i->presence.state == PRESENCE_SUSPECT && i->presence.parting != PARTING_CLOSED) {
         probe_start(f, i, clock_mono_ns());
     }
+    if (i->presence.state == PRESENCE_DUPLICATE) {
+        judge_alert(f, i, ALERT_FLEET_DUPLICATE_ID, ALERT_ENGAGE, "", evidence);
+        i->centre_alerts++;
+    } else if (before->state == PRESENCE_DUPLICATE) {
+        judge_alert(f, i, ALERT_FLEET_DUPLICATE_ID, ALERT_RELEASE, "", "");
+        i->centre_alerts -= i->centre_alerts > 0;
+    }
     uint64_t now_ns = clock_mono_ns();
     outages_change(f, i, before->state, now_ns);
     if (i->presence.state == PRESENCE_UNREACHABLE) {

@@ -61,7 +61,7 @@ static void forget_alerts(struct fleet *f, struct instance *i, bool unreachable)
         judge_alert(f, i, ALERT_FLEET_CONFIG_DRIFT, ALERT_RELEASE, "", "");
     }
     i->centre_alerts = 0;
-    i->outage_told = false;
+    i->outage_told = i->skew_told = false;
     i->alert_due_ns = 0;
     i->flaps = (struct flaps){0};
     i->beat.engaged = 0;
@@ -96,6 +96,9 @@ static void take_row(struct fleet *f, const struct instance_row *row)
     if (i == NULL) {
         log_error(NULL, "no room for instance %s", row->name);
         return;
+    }
+    if (row->flapping) {
+        flaps_resume(&i->flaps, clock_mono_ns());
     }
     fleet_tell_instance(f, i);
     f->config_again = true; /* it is made for it too, see members_loaded */

@@ -62,12 +62,30 @@ static struct presence come_back(struct presence p, const struct presence_event 
     return enter(p, p.reasons != 0 ? PRESENCE_DEGRADED : well(&p, event), event);
 }
 
+/* Two agents under one identity: which of them is right, only a person knows. */
+static struct presence on_twin(struct presence p, const struct presence_event *event)
+{
+    p.good_beats = 0;
+    p.reasons = 0;
+    if (p.state == PRESENCE_DUPLICATE) {
+        return p;
+    }
+    p = come_back(p, event); /* ends an outage */
+    return enter(p, PRESENCE_DUPLICATE, event);
+}
+
 static struct presence on_hello(struct presence p, const struct presence_event *event)
 {
     if (p.state == PRESENCE_REVOKED) {
         return p;
     }
     p = heard(p, event);
+    if (event->twin) {
+        return on_twin(p, event);
+    }
+    if (p.state == PRESENCE_DUPLICATE) {
+        return p; /* heartbeats tell whether it is alone */
+    }
     if (p.state != PRESENCE_DEGRADED && p.state != PRESENCE_SUSPECT) {
         p.reasons = 0; /* what it said before the outage is no longer known */
     }
@@ -115,8 +133,21 @@ static struct presence on_good_beat(struct presence p, const struct presence_eve
     return enter(p, next, event);
 }
 
+static struct presence on_duplicate_beat(struct presence p, const struct presence_event *event)
+{
+    p.good_beats++;
+    if (p.good_beats < PRESENCE_ALONE_BEATS) {
+        return p;
+    }
+    p.reasons = event->reasons;
+    return come_back(p, event);
+}
+
 static struct presence on_beat(struct presence p, const struct presence_event *event)
 {
+    if (event->twin && p.state != PRESENCE_REVOKED) {
+        return on_twin(heard(p, event), event);
+    }
     switch (p.state) {
     case PRESENCE_REVOKED: return p;
     case PRESENCE_UNREACHABLE:
@@ -129,16 +160,16 @@ static struct presence on_beat(struct presence p, const struct presence_event *e
         return come_back(heard(p, event), event);
     case PRESENCE_INVITED:
     case PRESENCE_PENDING:
-    case PRESENCE_MAINTENANCE:
-    case PRESENCE_DUPLICATE: p.reasons = event->reasons; return come_back(heard(p, event), event);
+    case PRESENCE_MAINTENANCE: p.reasons = event->reasons; return come_back(heard(p, event), event);
+    case PRESENCE_DUPLICATE: return on_duplicate_beat(heard(p, event), event);
     }
     return p;
 }
 
 static struct presence on_bye(struct presence p, const struct presence_event *event)
 {
-    if (p.state == PRESENCE_REVOKED) {
-        return p;
+    if (p.state == PRESENCE_REVOKED || p.state == PRESENCE_DUPLICATE) {
+        return p; /* of two, the other is left */
     }
     p = heard(p, event);
     p.cause = CAUSE_NONE;
@@ -149,13 +180,14 @@ static struct presence on_bye(struct presence p, const struct presence_event *ev
 
 static bool is_judged(const struct presence *p)
 {
-    return presence_answers(p->state) || p->state == PRESENCE_SUSPECT;
+    return presence_answers(p->state) || p->state == PRESENCE_SUSPECT ||
+           p->state == PRESENCE_DUPLICATE;
 }
 
 static struct presence on_parted(struct presence p, const struct presence_event *event)
 {
-    if (!is_judged(&p)) {
-        return p;
+    if (!is_judged(&p) || p.state == PRESENCE_DUPLICATE) {
+        return p; /* of two, one that goes leaves the other */
     }
     p.parted_ns = event->now_ns;
     p.parting = event->parting;

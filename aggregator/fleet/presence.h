@@ -3,8 +3,8 @@
  * judged by this machine's monotonic clock alone; wall time only stamps. The fleet thread feeds
  * it and writes a row for every change of state.
  *
- * Judged now: invited, up, catching up, degraded, suspect, unreachable, stopped, revoked. Pending,
- * maintenance and duplicate are names without a way in as yet.
+ * Judged now: invited, up, catching up, degraded, suspect, unreachable, stopped, duplicate,
+ * revoked. Pending and maintenance are names without a way in as yet.
  */
 #pragma once
 
@@ -18,6 +18,8 @@ enum {
     PRESENCE_UNREACHABLE_MS = 12500, /* 2.5 heartbeats of silence */
     PRESENCE_PARTED_MS = 3000,       /* after a disconnect event without a return */
     PRESENCE_GOOD_BEATS = 3,         /* that end "degraded" */
+    PRESENCE_TWIN_MS = 12000,        /* in which two starts of one identity speak in turn */
+    PRESENCE_ALONE_BEATS = 4,        /* in a row of one start, that end "duplicate" */
     PRESENCE_BEHIND_S = 60,          /* of what waits at an agent that came back: it catches up */
     PRESENCE_CAUGHT_UP_S = 10,       /* and then no more */
     PRESENCE_RETURN_BEATS = 2,       /* in a row, that end an outage when no hello was heard */
@@ -40,7 +42,7 @@ struct presence {
     uint64_t parted_ns; /* monotonic, of a disconnect without a return; 0: none */
     enum parting parting;
     bool address_answers;    /* a probe of the last address was answered since the silence began */
-    unsigned good_beats;     /* in a row, while degraded */
+    unsigned good_beats;     /* in a row, while degraded; of one start, while duplicate */
     unsigned return_beats;   /* in a row, while unreachable or stopped */
     uint64_t since_ms;       /* wall, of the last change of state */
     bool came_back;          /* from an outage or a stop, and has not caught up since */
@@ -50,8 +52,8 @@ struct presence {
 };
 
 enum presence_event_kind {
-    PRESENCE_EVENT_HELLO = 1,
-    PRESENCE_EVENT_BEAT,      /* reasons, behind_s */
+    PRESENCE_EVENT_HELLO = 1, /* twin */
+    PRESENCE_EVENT_BEAT,      /* reasons, behind_s, twin */
     PRESENCE_EVENT_BYE,       /* signed, and the signature is good */
     PRESENCE_EVENT_CONNECTED, /* the NATS server accepted its log-in */
     PRESENCE_EVENT_PARTED,    /* parting */
@@ -67,6 +69,7 @@ struct presence_event {
     uint64_t now_ms; /* wall */
     bool judging;    /* false while the centre is blind or in its start grace */
     unsigned reasons;
+    bool twin;         /* of a start before the one that spoke last: there are two */
     uint64_t behind_s; /* age of the oldest record that the agent still holds */
     enum parting parting;
     bool address_answers;

@@ -49,6 +49,12 @@ bool flaps_note(struct flaps *f, uint64_t now_ns)
     return begins;
 }
 
+void flaps_resume(struct flaps *f, uint64_t now_ns)
+{
+    *f = (struct flaps){.flapping = true};
+    f->at_ns[FLAP_CHANGES - 1] = now_ns;
+}
+
 bool flaps_calm(struct flaps *f, uint64_t now_ns)
 {
     bool calm = f->flapping && now_ns > newest(f) + FLAP_WINDOW_MS * (uint64_t)NS_PER_MS;

@@ -45,5 +45,7 @@ struct flaps {
 };
 /* It came or went. True when it is flapping from now on. */
 bool flaps_note(struct flaps *f, uint64_t now_ns);
+/* It was flapping when an earlier run of the centre ended. */
+void flaps_resume(struct flaps *f, uint64_t now_ns);
 /* True when it has been stable for long enough from now on. */
 bool flaps_calm(struct flaps *f, uint64_t now_ns);

@@ -36,7 +36,14 @@ static void fill_instance(struct instance_row *to, const struct pg_rows *rows, u
     to->config.refused = (uint64_t)pg_i64(rows, row, 17);
     COPY_TEXT(to->config.reason, pg_text(rows, row, 18));
     to->config.drift = pg_bool(rows, row, 19);
+    to->flapping = pg_bool(rows, row, 20);
+    to->skewed = pg_bool(rows, row, 21);
 }
+
+/* Whether the centre's alert of a kind about the instance is engaged. */
+#define ENGAGED(kind)                                                                              \
+    "EXISTS (SELECT FROM alert a WHERE a.instance_id = i.id AND a.state = 'engaged'"               \
+    " AND a.epoch IS NULL AND a.kind = " kind "::int)"
 
 static int load_instances(struct pg *pg, struct load_job *job, struct err *e)
 {
@@ -48,12 +55,13 @@ static int load_instances(struct pg *pg, struct load_job *job, struct err *e)
         " coalesce((extract(epoch FROM i.last_seen_at) * 1000)::bigint, 0), i.version,"
         " (SELECT count(*) FROM alert a WHERE a.instance_id = i.id AND a.state = 'engaged'"
         " AND a.epoch IS NULL), c.revision, c.hash, c.in_force, c.in_force_hash, c.refused,"
-        " c.refused_reason, EXISTS (SELECT FROM alert a WHERE a.instance_id = i.id"
-        " AND a.state = 'engaged' AND a.epoch IS NULL AND a.kind = $1::int)"
-        " FROM instance i LEFT JOIN config_state c ON c.instance_id = i.id"
-        " ORDER BY i.id";
+        " c.refused_reason, " ENGAGED("$1") ", " ENGAGED("$2") ", " ENGAGED(
+            "$3") " FROM instance i LEFT JOIN config_state c ON c.instance_id = i.id"
+                  " ORDER BY i.id";
     struct pg_args args = {0};
     pg_add_i64(&args, ALERT_FLEET_CONFIG_DRIFT);
+    pg_add_i64(&args, ALERT_FLEET_AGENT_FLAPPING);
+    pg_add_i64(&args, ALERT_FLEET_CLOCK_SKEW);
     struct pg_rows *rows = pg_query(pg, sql, &args, e);
     if (rows == NULL) {
         return -1;

@@ -202,11 +202,44 @@ static void more_connections_than_are_kept_push_out_the_oldest(void **state)
     assert_int_equal(i->client_count, CLIENTS_MAX);
 }
 
+static void the_clock_is_judged_by_the_median(void **state)
+{
+    (void)state;
+    struct instance i = {0};
+    assert_int_equal(instance_skew(&i, 100), 100);
+    assert_int_equal(instance_skew(&i, -9000), -9000); /* of two, the lower */
+    assert_int_equal(instance_skew(&i, 120), 100);
+    assert_int_equal(instance_skew(&i, 110), 100);
+    assert_int_equal(instance_skew(&i, 130), 110);
+    assert_int_equal(instance_skew(&i, INT64_MAX), 120); /* the first goes */
+    for (int n = 0; n < SKEW_BEATS; n++) {
+        (void)instance_skew(&i, -5000);
+    }
+    assert_int_equal(instance_skew(&i, 7), -5000); /* one that was held up */
+}
+
+static void two_starts_in_turn_are_twins_and_a_restart_is_none(void **state)
+{
+    (void)state;
+    struct instance i = {0};
+    uint64_t now_ns = 1000ull * NS_PER_S;
+    assert_false(instance_boot(&i, "a", now_ns));
+    assert_false(instance_boot(&i, "a", now_ns += NS_PER_S));
+    assert_false(instance_boot(&i, "b", now_ns += NS_PER_S)); /* a restart */
+    assert_false(instance_boot(&i, "b", now_ns += NS_PER_S));
+    assert_false(instance_boot(&i, "c", now_ns += NS_PER_S)); /* and another */
+    assert_true(instance_boot(&i, "b", now_ns += NS_PER_S));
+    assert_true(instance_boot(&i, "c", now_ns += NS_PER_S));
+    assert_false(instance_boot(&i, "b", now_ns += 60ull * NS_PER_S)); /* long since */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_instance_is_found_by_name_number_and_key, set_up,
                                         tear_down),
+        cmocka_unit_test(the_clock_is_judged_by_the_median),
+        cmocka_unit_test(two_starts_in_turn_are_twins_and_a_restart_is_none),
         cmocka_unit_test_setup_teardown(a_revoked_key_finds_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_new_list_of_keys_replaces_the_old_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_missed_heartbeat_leaves_a_hole_in_the_spark_line, set_up,

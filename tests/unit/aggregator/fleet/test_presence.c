@@ -293,6 +293,41 @@ static void who_catches_up_can_be_missed_again(void **state)
     assert_int_equal(s.p.state, PRESENCE_UNREACHABLE);
 }
 
+static void play_twin(struct stage *s, bool twin)
+{
+    s->now_ms += 2500;
+    play(s, (struct presence_event){.kind = PRESENCE_EVENT_BEAT, .twin = twin});
+}
+
+static void two_under_one_identity_are_a_duplicate_until_one_goes(void **state)
+{
+    (void)state;
+    struct stage s = up_stage();
+    play_twin(&s, true);
+    assert_int_equal(s.p.state, PRESENCE_DUPLICATE);
+    play_twin(&s, false);
+    play_twin(&s, true);
+    hello(&s); /* nor does a greeting decide */
+    part(&s, PARTING_CLOSED);
+    wait_ms(&s, 3500);
+    assert_int_equal(s.p.state, PRESENCE_DUPLICATE);
+    for (int i = 0; i < PRESENCE_ALONE_BEATS; i++) {
+        assert_int_equal(s.p.state, PRESENCE_DUPLICATE);
+        s.now_ms += 5000;
+        beat(&s, 0);
+    }
+    assert_int_equal(s.p.state, PRESENCE_UP);
+}
+
+static void both_of_a_duplicate_may_go(void **state)
+{
+    (void)state;
+    struct stage s = up_stage();
+    play_twin(&s, true);
+    wait_ms(&s, PRESENCE_UNREACHABLE_MS + 500);
+    assert_int_equal(s.p.state, PRESENCE_UNREACHABLE);
+}
+
 static void a_revoked_one_returns_only_by_enrolling(void **state)
 {
     (void)state;
@@ -326,6 +361,7 @@ static void play_random(struct stage *s, uint64_t *seed)
         .parting = (enum parting)(1 + draw(seed, 3)),
         .address_answers = draw(seed, 2) == 0,
         .behind_s = draw(seed, 2) == 0 ? draw(seed, 200) : 0,
+        .twin = draw(seed, 8) == 0,
     };
     if (event.kind == PRESENCE_EVENT_REVOKE && draw(seed, 20) != 0) {
         event.kind = PRESENCE_EVENT_TICK;
@@ -349,14 +385,15 @@ static void check_sound(const struct stage *s)
 static void check_not_stuck(struct stage s)
 {
     s.judging = true;
-    bool expected = presence_answers(s.p.state) || s.p.state == PRESENCE_SUSPECT;
+    bool expected = presence_answers(s.p.state) || s.p.state == PRESENCE_SUSPECT ||
+                    s.p.state == PRESENCE_DUPLICATE;
     struct stage silent = s;
     wait_ms(&silent, PRESENCE_UNREACHABLE_MS + 500);
     assert_true(!expected || silent.p.state == PRESENCE_UNREACHABLE);
     if (s.p.state == PRESENCE_REVOKED) {
         play(&s, (struct presence_event){.kind = PRESENCE_EVENT_ENROL});
     }
-    for (int i = 0; i < PRESENCE_RETURN_BEATS + PRESENCE_GOOD_BEATS; i++) {
+    for (int i = 0; i < PRESENCE_RETURN_BEATS + PRESENCE_ALONE_BEATS; i++) {
         s.now_ms += 5000;
         beat(&s, 0);
     }
@@ -400,6 +437,8 @@ int main(void)
         cmocka_unit_test(what_went_while_the_centre_was_blind_is_found_afterwards),
         cmocka_unit_test(who_comes_back_with_a_backlog_catches_up),
         cmocka_unit_test(who_catches_up_can_be_missed_again),
+        cmocka_unit_test(two_under_one_identity_are_a_duplicate_until_one_goes),
+        cmocka_unit_test(both_of_a_duplicate_may_go),
         cmocka_unit_test(a_revoked_one_returns_only_by_enrolling),
         cmocka_unit_test(no_sequence_of_events_leaves_it_stuck),
     };

@@ -73,6 +73,16 @@ static void five_changes_in_ten_minutes_are_flapping(void **state)
     assert_false(flaps_note(&f, at_s(1180))); /* counted anew */
 }
 
+static void one_that_flapped_before_a_restart_calms_down(void **state)
+{
+    (void)state;
+    struct flaps f;
+    flaps_resume(&f, at_s(0));
+    assert_false(flaps_note(&f, at_s(1))); /* it is told already */
+    assert_false(flaps_calm(&f, at_s(600)));
+    assert_true(flaps_calm(&f, at_s(602)));
+}
+
 static void slow_changes_are_not(void **state)
 {
     (void)state;
@@ -88,6 +98,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_or_nearly_all_at_once_are_a_site),
         cmocka_unit_test(five_changes_in_ten_minutes_are_flapping),
+        cmocka_unit_test(one_that_flapped_before_a_restart_calms_down),
         cmocka_unit_test(slow_changes_are_not),
     };
     return cmocka_run_group_tests_name("sites", tests, NULL, NULL);
