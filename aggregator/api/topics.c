@@ -15,6 +15,7 @@
 
 enum {
     URGENT_MS = 250,   /* least time between two deltas of a topic */
+    ALERTS_MS = 100,   /* likewise, of alerts */
     FLEET_MS = 500,    /* for changes that are only figures */
     SILENCE_MS = 5000, /* then a delta without rows tells that all is calm */
     LEASE_MS = 10000,  /* the fleet watches for 30 s at a time */
@@ -182,7 +183,7 @@ static void flush_alerts(struct live *live, uint64_t mono_ns)
 {
     struct recent *recent = &live->recent;
     bool changed = recent->changed_count > 0 || recent->overflowed;
-    if (!changed || mono_ns - live->alerts.sent_ns < MS(URGENT_MS)) {
+    if (!changed || mono_ns - live->alerts.sent_ns < MS(ALERTS_MS)) {
         return;
     }
     if (live->alerts.subscribers > 0 && !recent->overflowed) {

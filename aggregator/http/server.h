@@ -18,7 +18,7 @@
 struct http_server;
 struct http_socket;
 
-enum { HTTP_TICK_MS = 250, HTTP_MESSAGE_MAX = 4096 };
+enum { HTTP_TICK_MS = 100, HTTP_MESSAGE_MAX = 4096 };
 
 /* All are called on the server's thread and must not block. */
 struct http_handlers {

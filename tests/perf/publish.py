@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What publishing costs: whole agents, parent, engine and control, read the same capture in turn. One
 cannot reach any bus and keeps its records, the other sends them to a centre that stores them. The
-median of the pairs' ratios counts. Beside it the nDPI floor, against an agent that goes by the times
-in the capture, so that all flows end and are told. The figures are printed and appended to docs/measurements.md.
+median of the pairs' ratios counts. Beside it the nDPI floor, against an agent that reads as fast as
+the floor does and goes by the times in the capture, so that all flows end and are told. The figures are printed and appended to docs/measurements.md.
 Usage: publish.py TOOLS [--pairs N] [--copies N]"""
 
 import argparse
@@ -29,12 +29,12 @@ MOST = 1.10
 FLOOR_MOST = 1.6
 
 
-def cost(lab, name, capture, bus, options=""):
+def cost(lab, name, capture, bus, options=f"?pace={SPAN_S // READ_S}"):
     """CPU seconds of an agent from its start to the end of the capture and a little more."""
     usual, lab.nats_url = lab.nats_url, bus
     try:
         token = lab.token(name, "lab")
-        agent = lab.agent(name, f"file:{capture}?pace={SPAN_S // READ_S}{options}", site="lab",
+        agent = lab.agent(name, f"file:{capture}{options}", site="lab",
                           token=token, ledger=False)
     finally:
         lab.nats_url = usual
@@ -67,7 +67,7 @@ def main():
             lab.start_centre()
             for i in range(args.pairs):
                 floors.append((measure([args.tools / "ndpi_floor", capture])[0],
-                               cost(lab, f"whole-{i}", capture, NOWHERE, "&keep-time")))
+                               cost(lab, f"whole-{i}", capture, NOWHERE, "?pace=0&keep-time")))
                 pairs.append((cost(lab, f"keeps-{i}", capture, NOWHERE),
                               cost(lab, f"sends-{i}", capture, lab.nats_url)))
             rows = stored(lab, "sends-0")
